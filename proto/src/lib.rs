@@ -1,0 +1,1 @@
+//! Short names over Envoy's protobuf types, and their JSON form.

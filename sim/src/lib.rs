@@ -1,0 +1,1 @@
+//! Fleets of real Envoys, scenarios and their reports.

@@ -1,0 +1,77 @@
+//! Istio's API as typed structs: `networking.istio.io`, `security.istio.io`, `telemetry.istio.io` and the mesh configuration.
+//!
+//! Field names are the API's in `snake_case`; docs are short where the API's own reference says it all.
+#![allow(missing_docs)] // the field names are Istio's API, documented there field by field
+
+mod destination_rule;
+mod gateway;
+mod mesh_config;
+mod security;
+mod service_entry;
+mod sidecar;
+mod telemetry;
+mod traffic_policy;
+mod virtual_service;
+
+pub use destination_rule::{DestinationRule, Subset};
+pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode};
+pub use mesh_config::{
+    DefaultTrafficPolicy, InboundTrafficPolicy, InboundTrafficPolicyMode, MeshConfig, MeshMtls, MeshTls,
+    OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization, ServiceEntryVisibility,
+    ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls, Visibility,
+};
+pub use security::{
+    AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy, AuthorizationRule,
+    AuthorizationSource, JwtRule, MutualTls, MutualTlsMode, PeerAuthentication, RequestAuthentication, RuleFrom,
+    RuleTo, TargetReference,
+};
+pub use service_entry::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
+pub use sidecar::{
+    CaptureMode, EgressListener, IngressListener, SidecarPort, Sidecar, SidecarOutboundTrafficPolicy,
+};
+pub use telemetry::Telemetry;
+pub use traffic_policy::{
+    ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, Distribute, Failover, H2Upgrade, HttpCookie, HttpPool,
+    KeepAlive, LoadBalancer, LocalityLb, Maglev, OutlierDetection, PortTrafficPolicy, ProxyProtocol,
+    ProxyProtocolVersion, RetryBudget, RingHash, SimpleLb, TcpPool, TrafficPolicy, Tunnel, Warmup, ZoneAwareLb,
+    Http2KeepAlive,
+};
+pub use virtual_service::{
+    Abort, Cors, Delay, Delegate, Destination, DirectResponse, Fault, HeaderOperations, Headers, HttpMatch, HttpMirror,
+    HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4Match, RegexRewrite, RouteDestination,
+    StringMatch, TcpRoute, TlsMatch, TlsRoute, VirtualService,
+};
+
+use serde::Deserialize;
+
+use crate::object::meta::Labels;
+
+/// Labels of the workloads that a policy is for (`workloadSelector` of the networking API).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct WorkloadSelector {
+    /// All must be there; none given selects every workload.
+    pub labels: Labels,
+}
+
+/// Labels of the workloads that a policy is for (`selector` of the security and telemetry APIs).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PolicySelector {
+    /// All must be there; none given selects every workload.
+    pub match_labels: Labels,
+}
+
+/// A port by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct PortSelector {
+    pub number: u32,
+}
+
+/// A percentage, 0 to 100.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Percent {
+    pub value: f64,
+}

@@ -1,0 +1,1 @@
+//! An xDS server that pushes what istiod would push.
