@@ -1,17 +1,22 @@
 //! Kubernetes and Istio objects as types that cannot be half read.
 
+mod decode;
 pub mod istio;
 pub mod kubernetes;
 mod meta;
+mod path;
 mod read;
 mod scalar;
+mod spelling;
 
 use std::fmt;
 use std::sync::Arc;
 
 use arcstr::ArcStr;
 
+pub(crate) use decode::decode_protobuf;
 pub use meta::{Labels, Meta, OwnerReference, Timestamp};
+pub(crate) use path::Path;
 pub use read::{Fault, Identity, Reading, read};
 pub use scalar::{Duration, PortRef};
 

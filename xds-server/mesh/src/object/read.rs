@@ -6,14 +6,16 @@ use arcstr::{ArcStr, literal};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::decode::{Dialect, Unknown, decode, shown};
 use super::kubernetes as k8s;
+use super::spelling::closest;
 use super::{Config, Kind, Meta, Object, ObjectKey, istio};
 use crate::validate;
 
 /// One thing that is wrong with an object, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where in the object: `spec.egress[0].hosts[1]`; empty for the whole object.
+    /// Where in the object: `spec.egress[0].hosts[1]`, `metadata.labels["a.b/c"]`; empty for the whole object.
     pub path: String,
     /// What is wrong.
     pub what: String,
@@ -85,12 +87,26 @@ impl Identity {
     }
 }
 
-const ISTIO_GROUPS: [&str; 4] =
-    ["networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io"];
+/// Istio's kinds that exist and are not applied, with their groups.
+const NOT_APPLIED: [(&str, &str); 5] = [
+    ("networking.istio.io", "EnvoyFilter"),
+    ("networking.istio.io", "ProxyConfig"),
+    ("networking.istio.io", "WorkloadGroup"),
+    ("extensions.istio.io", "TrafficExtension"),
+    ("extensions.istio.io", "WasmPlugin"),
+];
 
-/// Kinds of Istio's API that exist and are not applied.
-const NOT_APPLIED: [&str; 6] =
-    ["EnvoyFilter", "WasmPlugin", "TrafficExtension", "ProxyConfig", "WorkloadGroup", "ServiceEntryBackend"];
+/// Whether every kind of the group must be one that Istio has. The installer's group is a program's input, not the mesh's.
+fn is_istio_group(group: &str) -> bool {
+    group.ends_with(".istio.io") && group != "install.istio.io"
+}
+
+/// Fields of Istio's API that no type here has, by kind (`None`: any) and the end of their path without positions.
+const IGNORED: [(Option<Kind>, &str); 3] = [
+    (None, "tls.insecureSkipVerify"),
+    (Some(Kind::DestinationRule), "outlierDetection.outlierDetectionHttpErrorCodes"),
+    (Some(Kind::Telemetry), "tracing.disableContextPropagation"),
+];
 
 /// Reads one object. A namespaced object without a namespace is put into `default`, as `kubectl apply` does.
 ///
@@ -99,67 +115,91 @@ const NOT_APPLIED: [&str; 6] =
 /// Such an object must be left out as a whole, as istiod does.
 pub fn read(value: Value) -> Result<Reading, Vec<Fault>> {
     let identity = Identity::of(&value);
-    if !value.is_object() {
-        return Err(vec![Fault::new("", "not an object", "a document is a mapping with apiVersion, kind, metadata")]);
-    }
-    if identity.kind.is_empty() || identity.api_version.is_empty() {
-        let what = if identity.kind.is_empty() { "kind" } else { "apiVersion" };
-        let hint = "every object names its apiVersion and kind, such as v1 and Service";
-        return Err(vec![Fault::new(what, format!("{what} is missing"), hint)]);
+    let Value::Object(fields) = &value else {
+        let hint = "a document is a mapping with apiVersion, kind, metadata and what the kind asks for";
+        return Err(vec![Fault::new("", format!("{} where an object belongs", shown(&value)), hint)]);
+    };
+    for (name, found) in [("apiVersion", &identity.api_version), ("kind", &identity.kind)] {
+        if found.is_empty() {
+            return Err(vec![unnamed(fields.get(name), name, "every object names its apiVersion and kind, such as v1 and Service")]);
+        }
     }
     let Some(kind) = identity.known_kind() else { return unknown_kind(&identity) };
     if kind == Kind::ConfigMap && !(identity.name == "istio" && identity.namespace == "istio-system") {
         return Ok(Reading::PassedOver("only the ConfigMap istio in istio-system holds mesh configuration".into()));
     }
     if identity.name.is_empty() {
-        return Err(vec![Fault::new("metadata.name", "the name is missing", "give the object a name")]);
+        let name = fields.get("metadata").and_then(|m| m.get("name"));
+        return Err(vec![unnamed(name, "metadata.name", "give the object a name, as text")]);
     }
-    let mut value = value;
-    strip_nulls(&mut value);
-    typed(kind, value)
+    typed(kind, &value, fields)
+}
+
+/// What is wrong with a `path` that holds no text.
+fn unnamed(found: Option<&Value>, path: &str, hint: &str) -> Fault {
+    match found {
+        None | Some(Value::Null) => Fault::new(path, format!("{path} is missing"), hint),
+        Some(Value::String(_)) => Fault::new(path, format!("{path} is empty"), hint),
+        Some(other) => Fault::new(path, format!("{} where text belongs", shown(other)), hint),
+    }
 }
 
 fn unknown_kind(identity: &Identity) -> Result<Reading, Vec<Fault>> {
     let Identity { kind, api_version, .. } = identity;
-    if NOT_APPLIED.contains(&kind.as_str()) || !ISTIO_GROUPS.contains(&identity.group()) {
+    let not_applied = NOT_APPLIED.contains(&(identity.group(), kind.as_str()));
+    if not_applied || !is_istio_group(identity.group()) {
         return Ok(Reading::PassedOver(format!("{kind} ({api_version}) is not applied")));
     }
-    let known: Vec<_> = Kind::ALL.into_iter().filter(|k| k.is_istio()).map(Kind::name).collect();
-    let what = format!("{api_version} has no kind {kind}");
-    Err(vec![Fault::new("kind", what, format!("Istio's kinds are {}", known.join(", ")))])
+    let istio = || Kind::ALL.into_iter().filter(|k| k.is_istio());
+    let hint = if let Some(kind) = istio().find(|k| k.name() == kind) {
+        format!("{kind} is in {}: write apiVersion: {}/v1", kind.group(), kind.group())
+    } else if let Some(meant) = closest(kind, istio().map(Kind::name)) {
+        format!("did you mean {meant}?")
+    } else {
+        format!("Istio's kinds are {}", istio().map(Kind::name).collect::<Vec<_>>().join(", "))
+    };
+    Err(vec![Fault::new("kind", format!("{api_version} has no kind {kind}"), hint)])
 }
 
-fn typed(kind: Kind, value: Value) -> Result<Reading, Vec<Fault>> {
+fn typed(kind: Kind, value: &Value, fields: &Map<String, Value>) -> Result<Reading, Vec<Fault>> {
     let mut notes = Vec::new();
     let object = match kind {
-        Kind::Namespace => Object::Namespace(arc(value, |o: &mut k8s::Namespace| &mut o.metadata, kind)?),
-        Kind::Node => Object::Node(arc(value, |o: &mut k8s::Node| &mut o.metadata, kind)?),
-        Kind::Service => Object::Service(arc(value, |o: &mut k8s::Service| &mut o.metadata, kind)?),
+        Kind::Namespace => Object::Namespace(kubernetes(value, |o: &mut k8s::Namespace| &mut o.metadata, kind)?),
+        Kind::Node => Object::Node(kubernetes(value, |o: &mut k8s::Node| &mut o.metadata, kind)?),
+        Kind::Service => Object::Service(kubernetes(value, |o: &mut k8s::Service| &mut o.metadata, kind)?),
         Kind::EndpointSlice => {
-            Object::EndpointSlice(arc(value, |o: &mut k8s::EndpointSlice| &mut o.metadata, kind)?)
+            Object::EndpointSlice(kubernetes(value, |o: &mut k8s::EndpointSlice| &mut o.metadata, kind)?)
         }
-        Kind::Pod => Object::Pod(arc(value, |o: &mut k8s::Pod| &mut o.metadata, kind)?),
+        Kind::Pod => Object::Pod(kubernetes(value, |o: &mut k8s::Pod| &mut o.metadata, kind)?),
         Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {
-            Object::Workload(kind, arc(value, |o: &mut k8s::Workload| &mut o.metadata, kind)?)
+            Object::Workload(kind, kubernetes(value, |o: &mut k8s::Workload| &mut o.metadata, kind)?)
         }
         Kind::ConfigMap => return mesh_config(value),
-        Kind::ServiceEntry => Object::ServiceEntry(config(kind, value, &mut notes)?),
-        Kind::WorkloadEntry => Object::WorkloadEntry(config(kind, value, &mut notes)?),
-        Kind::Sidecar => Object::Sidecar(config(kind, value, &mut notes)?),
-        Kind::VirtualService => Object::VirtualService(config(kind, value, &mut notes)?),
-        Kind::DestinationRule => Object::DestinationRule(config(kind, value, &mut notes)?),
-        Kind::PeerAuthentication => Object::PeerAuthentication(config(kind, value, &mut notes)?),
-        Kind::AuthorizationPolicy => Object::AuthorizationPolicy(config(kind, value, &mut notes)?),
-        Kind::RequestAuthentication => Object::RequestAuthentication(config(kind, value, &mut notes)?),
-        Kind::Telemetry => Object::Telemetry(config(kind, value, &mut notes)?),
-        Kind::Gateway => Object::Gateway(config(kind, value, &mut notes)?),
+        Kind::ServiceEntry => Object::ServiceEntry(config(kind, fields, &mut notes)?),
+        Kind::WorkloadEntry => Object::WorkloadEntry(config(kind, fields, &mut notes)?),
+        Kind::Sidecar => Object::Sidecar(config(kind, fields, &mut notes)?),
+        Kind::VirtualService => Object::VirtualService(config(kind, fields, &mut notes)?),
+        Kind::DestinationRule => Object::DestinationRule(config(kind, fields, &mut notes)?),
+        Kind::PeerAuthentication => Object::PeerAuthentication(config(kind, fields, &mut notes)?),
+        Kind::AuthorizationPolicy => Object::AuthorizationPolicy(config(kind, fields, &mut notes)?),
+        Kind::RequestAuthentication => Object::RequestAuthentication(config(kind, fields, &mut notes)?),
+        Kind::Telemetry => Object::Telemetry(config(kind, fields, &mut notes)?),
+        Kind::Gateway => Object::Gateway(config(kind, fields, &mut notes)?),
     };
+    validated(object, notes)
+}
+
+fn validated(object: Object, notes: Vec<Fault>) -> Result<Reading, Vec<Fault>> {
     let faults = validate::object(&object);
     if faults.is_empty() { Ok(Reading::Object(object, notes)) } else { Err(faults) }
 }
 
-fn arc<T: DeserializeOwned>(value: Value, meta: fn(&mut T) -> &mut Meta, kind: Kind) -> Result<Arc<T>, Vec<Fault>> {
-    let mut object: T = decode(value, "")?;
+fn kubernetes<T: DeserializeOwned>(
+    value: &Value,
+    meta: fn(&mut T) -> &mut Meta,
+    kind: Kind,
+) -> Result<Arc<T>, Vec<Fault>> {
+    let (mut object, _): (T, _) = decode(value, "", Dialect::Kubernetes).map_err(|f| vec![f])?;
     settle(meta(&mut object), kind);
     Ok(Arc::new(object))
 }
@@ -174,96 +214,77 @@ fn settle(meta: &mut Meta, kind: Kind) {
 }
 
 /// Reads one of Istio's objects: unknown fields beside `spec` refuse it, unknown fields within are noted.
-fn config<T>(kind: Kind, value: Value, notes: &mut Vec<Fault>) -> Result<Arc<Config<T>>, Vec<Fault>>
+fn config<T>(kind: Kind, fields: &Map<String, Value>, notes: &mut Vec<Fault>) -> Result<Arc<Config<T>>, Vec<Fault>>
 where
     T: DeserializeOwned,
 {
-    let Value::Object(mut fields) = value else { unreachable!("checked by read") };
-    let (spec, status) = (take(&mut fields, "spec"), fields.remove("status").unwrap_or_default());
-    let mut meta: Meta = decode(take(&mut fields, "metadata"), "metadata")?;
+    let field = |name: &str| fields.get(name).unwrap_or(&Value::Null);
+    let decoded = decode(field("metadata"), "metadata", Dialect::Kubernetes);
+    let (mut meta, _): (Meta, _) = decoded.map_err(|f| vec![f])?;
     settle(&mut meta, kind);
-    let beside: Vec<_> = fields.keys().filter(|k| !["apiVersion", "kind"].contains(&k.as_str())).cloned().collect();
+    let beside: Vec<_> = fields.keys().filter(|k| !BESIDE_SPEC.contains(&k.as_str())).map(|k| beside(k)).collect();
     if !beside.is_empty() {
-        let hint = "an object has apiVersion, kind, metadata, spec and status; indent the field under spec";
-        let fault = |k: &String| Fault::new(k.clone(), format!("unknown field {k:?} beside spec"), hint);
-        return Err(beside.iter().map(fault).collect());
+        return Err(beside);
     }
-    let mut ignored = |path: serde_ignored::Path<'_>| {
-        let path = format!("spec.{}", readable(&path.to_string()));
-        let what = format!("{path} is not a field of {kind}, or one that changes nothing here");
-        notes.push(Fault::new(path, what, "check its spelling; the rest of the object is used"));
+    let (spec, unknown) = decode(field("spec"), "spec", Dialect::Protobuf).map_err(|f| vec![f])?;
+    notes.extend(unknown.into_iter().map(|u| {
+        let ignored = is_ignored(kind, &u.path);
+        note(kind.name(), u, ignored)
+    }));
+    Ok(Arc::new(Config { meta, spec, status: field("status").clone() }))
+}
+
+/// The fields that an object of Istio's may have.
+const BESIDE_SPEC: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+fn beside(name: &str) -> Fault {
+    let hint = match closest(name, BESIDE_SPEC).or((name == "specs").then_some("spec")) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "an object has apiVersion, kind, metadata, spec and status; does it belong under spec?".into(),
     };
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(spec, &mut track);
-    let spec = T::deserialize(serde_ignored::Deserializer::new(tracked, &mut ignored));
-    let spec = spec.map_err(|e| vec![decode_fault("spec", &track.path().to_string(), &e)])?;
-    Ok(Arc::new(Config { meta, spec, status }))
+    Fault::new(name, format!("unknown field {name:?} beside spec"), hint)
 }
 
-fn take(fields: &mut Map<String, Value>, key: &str) -> Value {
-    fields.remove(key).unwrap_or_else(|| Value::Object(Map::new()))
+/// What is said about a field that no type has: of Istio's API but without effect, or of nobody's.
+fn note(of: &str, Unknown { path, meant }: Unknown, ignored: bool) -> Fault {
+    if ignored {
+        let what = format!("{path} has no effect here");
+        return Fault::new(path, what, "Istio's API has this field, xdslab does not act on it; the rest is used");
+    }
+    let what = format!("{path} is not a field of {of}");
+    let hint = match meant {
+        Some(meant) => format!("did you mean {meant}? As it stands it has no effect, as with istiod"),
+        None => "check its spelling and how far it is indented; it has no effect, as with istiod".into(),
+    };
+    Fault::new(path, what, hint)
 }
 
-fn mesh_config(value: Value) -> Result<Reading, Vec<Fault>> {
-    let map: k8s::ConfigMap = decode(value, "")?;
-    let meta = map.metadata;
+fn is_ignored(kind: Kind, path: &str) -> bool {
+    let mut plain = String::with_capacity(path.len());
+    for (i, part) in path.split('[').enumerate() {
+        plain.push_str(if i == 0 { part } else { part.split_once(']').map_or("", |(_, rest)| rest) });
+    }
+    IGNORED.iter().any(|(k, end)| k.is_none_or(|k| k == kind) && plain.ends_with(end))
+}
+
+fn mesh_config(value: &Value) -> Result<Reading, Vec<Fault>> {
+    const ROOT: &str = "data.mesh";
+    let decoded = decode(value, "", Dialect::Kubernetes).map_err(|f| vec![f])?;
+    let map: k8s::ConfigMap = decoded.0;
     let Some(text) = map.data.get("mesh") else {
         return Ok(Reading::PassedOver("the ConfigMap istio has no key mesh".into()));
     };
-    let mut mesh: Value = serde_saphyr::from_str(text).map_err(|e| {
-        vec![Fault::new("data.mesh", e.to_string(), "the key mesh holds a MeshConfig as YAML")]
+    let mesh: Value = serde_saphyr::from_str(text).map_err(|e| {
+        vec![Fault::new(ROOT, e.to_string(), "the key mesh holds a MeshConfig as YAML")]
     })?;
-    if mesh.is_null() {
-        mesh = Value::Object(Map::new());
-    }
-    strip_nulls(&mut mesh);
-    let spec: istio::MeshConfig = decode(mesh, "data.mesh")?;
-    let config = Arc::new(Config { meta, spec, status: Value::Null });
-    let object = Object::MeshConfig(config);
-    let faults = validate::object(&object);
-    if faults.is_empty() { Ok(Reading::Object(object, Vec::new())) } else { Err(faults) }
-}
-
-fn decode<T: DeserializeOwned>(value: Value, root: &str) -> Result<T, Vec<Fault>> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|e| vec![decode_fault(root, &e.path().to_string(), e.inner())])
-}
-
-fn decode_fault(root: &str, path: &str, error: &serde_json::Error) -> Fault {
-    let path = match (root, path) {
-        (root, ".") => root.to_owned(),
-        ("", path) => path.to_owned(),
-        (root, path) => format!("{root}.{path}"),
-    };
-    Fault::new(path, error.to_string(), "give a value of the field's type")
-}
-
-/// `serde_ignored` writes list positions as `.0`; the rest of the world as `[0]`, and it marks `Option`s by `?`.
-fn readable(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for part in path.split('.').filter(|p| *p != "?") {
-        if part.bytes().all(|b| b.is_ascii_digit()) {
-            out.push('[');
-            out.push_str(part);
-            out.push(']');
-        } else {
-            if !out.is_empty() {
-                out.push('.');
-            }
-            out.push_str(part);
-        }
-    }
-    out
-}
-
-/// In protobuf's JSON form a null is an absent field.
-fn strip_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, v| !v.is_null());
-            fields.values_mut().for_each(strip_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(strip_nulls),
-        _ => {}
-    }
+    let (spec, unknown) = decode::<istio::MeshConfig>(&mesh, ROOT, Dialect::Protobuf).map_err(|f| vec![f])?;
+    let decoded = decode::<istio::IgnoredMeshConfig>(&mesh, ROOT, Dialect::Protobuf);
+    let (_, foreign) = decoded.map_err(|f| vec![f])?;
+    let notes = unknown.into_iter().map(|u| {
+        let top = u.path.strip_prefix("data.mesh.").is_some_and(|p| !p.contains(['.', '[']));
+        let ignored = top && foreign.iter().all(|f| f.path != u.path);
+        note("MeshConfig", u, ignored)
+    });
+    let notes = notes.collect();
+    validated(Object::MeshConfig(Arc::new(Config { meta: map.metadata, spec, status: Value::Null })), notes)
 }

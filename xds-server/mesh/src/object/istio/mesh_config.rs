@@ -4,7 +4,7 @@ use arcstr::{ArcStr, literal};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ConnectionPool, H2Upgrade, HttpRetry, KeepAlive, LocalityLb, OutlierDetection};
+use super::{ConnectionPool, H2Upgrade, HttpRetry, KeepAlive, LocalityLb, OutlierDetection, ZoneAwareLb};
 use crate::object::kubernetes::LabelSelector;
 use crate::object::scalar::{Duration, words};
 
@@ -32,6 +32,7 @@ pub struct MeshConfig {
     pub outbound_traffic_policy: OutboundTrafficPolicy,
     pub inbound_traffic_policy: InboundTrafficPolicy,
     pub locality_lb_setting: Option<LocalityLb>,
+    pub zone_aware_lb_setting: Option<ZoneAwareLb>,
     pub default_service_export_to: Vec<ArcStr>,
     pub default_virtual_service_export_to: Vec<ArcStr>,
     pub default_destination_rule_export_to: Vec<ArcStr>,
@@ -83,6 +84,7 @@ impl Default for MeshConfig {
             },
             inbound_traffic_policy: InboundTrafficPolicy::default(),
             locality_lb_setting: Some(LocalityLb { enabled: Some(true), ..LocalityLb::default() }),
+            zone_aware_lb_setting: None,
             default_service_export_to: everywhere(),
             default_virtual_service_export_to: everywhere(),
             default_destination_rule_export_to: everywhere(),
@@ -103,6 +105,28 @@ impl Default for MeshConfig {
             default_providers: Value::Null,
         }
     }
+}
+
+/// The mesh configuration's fields that have no effect here: read only to refuse what istiod cannot decode.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(dead_code)] // read for its types
+pub(crate) struct IgnoredMeshConfig {
+    hbone_idle_timeout: Option<Duration>,
+    ingress_class: ArcStr,
+    ingress_service: ArcStr,
+    ingress_controller_mode: IngressControllerMode,
+    ingress_selector: ArcStr,
+    config_sources: Vec<Value>,
+    ca_certificates: Vec<Value>,
+    certificates: Vec<Value>,
+    service_scope_configs: Vec<Value>,
+    enable_prometheus_merge: Option<bool>,
+    ca: Value,
+}
+
+words! {
+    IngressControllerMode { Unspecified = "UNSPECIFIED" => 0, Off = "OFF" => 1, Default = "DEFAULT" => 2, Strict = "STRICT" => 3 }
 }
 
 words! {
@@ -127,7 +151,7 @@ words! {
     OutboundTrafficPolicyMode {
         RegistryOnly = "REGISTRY_ONLY" => 0,
         AllowAny = "ALLOW_ANY" => 1,
-        AllowAnyDynamicDns = "ALLOW_ANY_DYNAMIC_DNS" => 2,
+        AllowAnyDynamicDns = "ALLOW_ANY_DYNAMIC_DNS" => 3,
     }
 }
 
@@ -192,7 +216,12 @@ pub struct DefaultTrafficPolicy {
 }
 
 words! {
-    Visibility { Unset = "UNSPECIFIED" => 0, Public = "PUBLIC" => 1, Namespace = "NAMESPACE" => 2, None = "NONE" => 3 }
+    Visibility {
+        Unset = "VISIBILITY_UNSPECIFIED" => 0,
+        None = "NONE" => 1,
+        Namespace = "NAMESPACE" => 2,
+        Public = "PUBLIC" => 3,
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -207,6 +236,7 @@ pub struct ServiceEntryVisibility {
 #[serde(default)]
 pub struct ServiceEntryVisibilityPolicy {
     pub visibility: Visibility,
+    #[serde(rename = "matchingRules")]
     pub rules: Vec<ServiceEntryVisibilityRule>,
 }
 

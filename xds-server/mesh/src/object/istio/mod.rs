@@ -20,6 +20,7 @@ pub use mesh_config::{
     OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization, ServiceEntryVisibility,
     ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls, Visibility,
 };
+pub(crate) use mesh_config::IgnoredMeshConfig;
 pub use security::{
     AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy, AuthorizationRule,
     AuthorizationSource, JwtRule, MutualTls, MutualTlsMode, PeerAuthentication, RequestAuthentication, RuleFrom,

@@ -132,7 +132,6 @@ pub struct RequestAuthentication {
 pub struct JwtRule {
     pub issuer: ArcStr,
     pub audiences: Vec<ArcStr>,
-    #[serde(alias = "jwks_uri")]
     pub jwks_uri: ArcStr,
     pub jwks: ArcStr,
     pub from_headers: Vec<JwtHeader>,

@@ -175,7 +175,7 @@ pub struct HttpPool {
     pub h2_upgrade_policy: H2Upgrade,
     pub use_client_protocol: bool,
     pub max_concurrent_streams: i32,
-    #[serde(rename = "http2KeepAlive", alias = "http2Keepalive")]
+    #[serde(rename = "http2KeepAlive")]
     pub http2_keep_alive: Option<Http2KeepAlive>,
 }
 
