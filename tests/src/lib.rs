@@ -1,1 +1,7 @@
-//! Tests that cross crates.
+//! Reads the conformance cases and compares answers with what a real istiod sent.
+
+mod case;
+mod diff;
+
+pub use case::{Case, ProxyCase, Resources};
+pub use diff::{Difference, differences};
