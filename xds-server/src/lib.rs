@@ -1,1 +1,3 @@
 //! An xDS server that pushes what istiod would push.
+
+pub mod source;
