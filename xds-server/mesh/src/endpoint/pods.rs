@@ -1,0 +1,109 @@
+//! Pods as endpoints and proxies need them (istiod: `pilot/pkg/serviceregistry/kube/controller/pod.go`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arcstr::ArcStr;
+
+use super::workload::{description, with_topology};
+use super::{CLUSTER, TlsMode};
+use crate::locality::Locality;
+use crate::object::kubernetes::{Node, Pod};
+use crate::object::{Labels, Meta};
+
+/// One Pod.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PodEntry {
+    /// The object.
+    pub pod: Arc<Pod>,
+    /// Labels with those of its place.
+    pub labels: Arc<Labels>,
+    /// Where it runs.
+    pub locality: Locality,
+    /// What telemetry calls it.
+    pub workload: ArcStr,
+}
+
+impl PodEntry {
+    fn new(pod: &Arc<Pod>, node: Option<&Node>) -> Self {
+        let locality = locality(&pod.metadata, node);
+        let labels = with_topology(&pod.metadata.labels, CLUSTER, &locality, &pod.spec.node_name);
+        let workload = description(&workload_name(&pod.metadata), &pod.metadata.namespace, &pod.metadata.labels);
+        Self { pod: pod.clone(), labels: Arc::new(labels), locality, workload }
+    }
+
+    /// Its service account, `default` unless it says.
+    pub fn service_account(&self) -> ArcStr {
+        let spec = &self.pod.spec;
+        let named = [&spec.service_account_name, &spec.service_account].into_iter().find(|n| !n.is_empty());
+        named.cloned().unwrap_or(arcstr::literal!("default"))
+    }
+
+    /// Whether it takes Istio's mutual TLS: the injector labels it so.
+    pub fn tls(&self) -> TlsMode {
+        TlsMode::of_labels(&self.pod.metadata.labels, TlsMode::Disabled)
+    }
+
+    /// Whether it runs and is ready.
+    pub fn is_ready(&self) -> bool {
+        let status = &self.pod.status;
+        let gone = matches!(status.phase.as_str(), "Failed" | "Succeeded");
+        !gone && status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True")
+    }
+}
+
+/// All Pods, by namespace and name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pods(BTreeMap<(ArcStr, ArcStr), Arc<PodEntry>>);
+
+impl Pods {
+    /// Indexes `pods`; entries that are as before are shared with `previous`.
+    pub fn new<'a>(
+        pods: impl Iterator<Item = &'a Arc<Pod>>,
+        node: impl Fn(&ArcStr) -> Option<&'a Arc<Node>>,
+        previous: &Self,
+    ) -> Self {
+        let entry = |pod: &Arc<Pod>| {
+            let key = (pod.metadata.namespace.clone(), pod.metadata.name.clone());
+            let entry = PodEntry::new(pod, node(&pod.spec.node_name).map(Arc::as_ref));
+            let kept = previous.0.get(&key).filter(|old| ***old == entry).cloned();
+            (key, kept.unwrap_or_else(|| Arc::new(entry)))
+        };
+        Self(pods.map(entry).collect())
+    }
+
+    /// The Pod of that name.
+    pub fn get(&self, namespace: &ArcStr, name: &ArcStr) -> Option<&Arc<PodEntry>> {
+        self.0.get(&(namespace.clone(), name.clone()))
+    }
+
+    /// The Pods of a namespace, by name.
+    pub fn of_namespace(&self, namespace: &ArcStr) -> impl Iterator<Item = &Arc<PodEntry>> {
+        let from = (namespace.clone(), ArcStr::new());
+        self.0.range(from..).take_while(move |((ns, _), _)| ns == namespace).map(|(_, entry)| entry)
+    }
+}
+
+/// A Pod's own label, dots for slashes, else its Node's labels.
+fn locality(meta: &Meta, node: Option<&Node>) -> Locality {
+    let own = ["topology.istio.io/locality", "istio-locality"].into_iter().find_map(|k| meta.labels.get(k));
+    match own {
+        Some(label) if label.contains('/') => Locality::parse(label),
+        Some(label) => Locality::parse(&label.replace('.', "/")),
+        None => node.map(|n| Locality::of_labels(&n.metadata.labels)).unwrap_or_default(),
+    }
+}
+
+/// The name of what made a Pod: its Deployment, other owner, or itself.
+fn workload_name(meta: &Meta) -> ArcStr {
+    let owner = meta.owner_references.iter().find(|o| o.controller).or(meta.owner_references.first());
+    let Some(owner) = owner else { return meta.name.clone() };
+    let hash = meta.labels.get("pod-template-hash");
+    match (owner.kind.as_str(), hash) {
+        ("ReplicaSet", Some(hash)) if owner.name.ends_with(hash.as_str()) => {
+            owner.name[..owner.name.len() - hash.len()].trim_end_matches('-').into()
+        }
+        ("ReplicaSet", _) => owner.name.rsplit_once('-').map_or(owner.name.clone(), |(name, _)| name.into()),
+        _ => owner.name.clone(),
+    }
+}

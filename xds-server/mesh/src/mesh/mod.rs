@@ -1,0 +1,362 @@
+//! The one writer of a mesh: takes changes, tells what they concern, makes snapshots.
+
+mod effects;
+mod store;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arcstr::ArcStr;
+
+pub use effects::{Effects, Reason};
+
+use crate::change::{Change, ChangeSet};
+use crate::endpoint::{EndpointIndex, EndpointSet, Pods, Slices, WorkloadEntries};
+use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
+use crate::object::{Kind, Object, ObjectKey};
+use crate::rules::{
+    ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+};
+use crate::service::{Registry, Resolution};
+use crate::snapshot::{Parts, Snapshot};
+use crate::targets::TargetIndex;
+pub(crate) use store::DOMAIN;
+use store::{Models, Store};
+
+/// All objects of a mesh and what was made of them.
+///
+/// There is one, and it is not `Clone`: readers get [`Snapshot`]s, which never change.
+/// [`Mesh::apply`] costs O(changed objects + endpoints of their namespaces); [`Mesh::snapshot`] rebuilds the
+/// indexes of the kinds that changed and shares the others with the snapshot before.
+#[derive(Debug)]
+pub struct Mesh {
+    store: Store,
+    models: Models,
+    pods: Arc<Pods>,
+    entries: Arc<WorkloadEntries>,
+    endpoints: Arc<EndpointIndex>,
+    stale: BTreeSet<Part>,
+    last: Option<Arc<Snapshot>>,
+}
+
+/// A part of a snapshot that is rebuilt as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Services,
+    Targets,
+    VirtualServices,
+    DestinationRules,
+    Sidecars,
+    PeerAuthentications,
+}
+
+impl Part {
+    const ALL: [Self; 6] = [
+        Self::Services,
+        Self::Targets,
+        Self::VirtualServices,
+        Self::DestinationRules,
+        Self::Sidecars,
+        Self::PeerAuthentications,
+    ];
+}
+
+impl Default for Mesh {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mesh {
+    /// An empty mesh with Istio's default configuration.
+    pub fn new() -> Self {
+        Self {
+            store: Store::default(),
+            models: Models::default(),
+            pods: Arc::default(),
+            entries: Arc::default(),
+            endpoints: Arc::default(),
+            stale: Part::ALL.into(),
+            last: None,
+        }
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether there is no object.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes changes in and tells which configuration they concern (istiod's push request).
+    pub fn apply(&mut self, changes: ChangeSet) -> Effects {
+        let mut effects = Effects::default();
+        let mut dirty = Dirty::default();
+        for change in changes.changes {
+            match change {
+                Change::Apply(object) => {
+                    let key = object.key();
+                    let before = self.store.insert(object.clone());
+                    if before.as_ref() != Some(&object) {
+                        dirty.note(&key, before.as_ref(), Some(&object), &mut effects);
+                    }
+                }
+                Change::Delete(key) => {
+                    if let Some(before) = self.store.remove(&key) {
+                        dirty.note(&key, Some(&before), None, &mut effects);
+                    }
+                }
+            }
+        }
+        self.refresh(&dirty, &mut effects);
+        effects
+    }
+
+    /// The mesh as it is now.
+    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+        let store = &self.store;
+        let mesh = store.mesh_config();
+        let last = self.last.as_deref().map(Snapshot::parts);
+        let stale = |part| last.is_none() || self.stale.contains(&part);
+        let scoped = [
+            Part::Services,
+            Part::VirtualServices,
+            Part::DestinationRules,
+            Part::Sidecars,
+            Part::PeerAuthentications,
+        ];
+        macro_rules! part {
+            ($part:expr, $field:ident, $new:expr) => {
+                match last {
+                    Some(last) if !stale($part) => last.$field.clone(),
+                    _ => Arc::new($new),
+                }
+            };
+        }
+        let visible = |namespace: &str| store.selects(&mesh, namespace);
+        let config = |namespace: &str| store.selects_config(&mesh, namespace);
+        let services = part!(Part::Services, services, self.models.index());
+        let parts = Parts {
+            virtual_services: part!(Part::VirtualServices, virtual_services, {
+                VirtualServiceIndex::new(&store.virtual_services.arcs(config), &mesh)
+            }),
+            destination_rules: part!(Part::DestinationRules, destination_rules, {
+                DestinationRuleIndex::new(&store.destination_rules.arcs(config), &mesh)
+            }),
+            sidecars: part!(Part::Sidecars, sidecars, SidecarIndex::new(&store.sidecars.arcs(config), &mesh)),
+            peer_authentications: part!(Part::PeerAuthentications, peer_authentications, {
+                PeerAuthenticationIndex::new(&store.peer_authentications.arcs(config), &mesh)
+            }),
+            targets: part!(Part::Targets, targets, {
+                TargetIndex::new(store.services.arcs(visible), &services, self.models.entries(store))
+            }),
+            services,
+            scopes: match last {
+                Some(last) if !scoped.into_iter().any(stale) => last.scopes.clone(),
+                _ => Arc::default(),
+            },
+            pods: self.pods.clone(),
+            entries: self.entries.clone(),
+            endpoints: self.endpoints.clone(),
+            mesh,
+        };
+        self.stale.clear();
+        let snapshot = Arc::new(Snapshot::new(parts));
+        self.last = Some(snapshot.clone());
+        snapshot
+    }
+
+    fn refresh(&mut self, dirty: &Dirty, effects: &mut Effects) {
+        let mesh = self.store.mesh_config();
+        self.stale.extend(dirty.parts.iter().copied());
+        if dirty.everything {
+            self.stale = Part::ALL.into();
+        }
+        let everything = dirty.everything;
+        if everything || !dirty.services.is_empty() || !dirty.namespaces.is_empty() {
+            let changed = self.models.refresh(&self.store, &mesh, &dirty.services, &dirty.namespaces, everything);
+            for (host, namespace) in changed {
+                effects.add(ConfigKind::ServiceEntry, host, namespace, Reason::Service);
+                self.stale.extend([Part::Services, Part::Targets]);
+            }
+        }
+        if everything || dirty.pods {
+            let node = |name: &ArcStr| self.store.nodes.get("", name);
+            let visible = self.store.pods.iter().filter(|p| self.store.selects(&mesh, &p.metadata.namespace));
+            self.pods = Arc::new(Pods::new(visible, node, &self.pods));
+        }
+        if everything || dirty.entries {
+            let visible = self.store.workload_entries.iter();
+            self.entries =
+                Arc::new(WorkloadEntries::new(visible.filter(|e| self.store.selects(&mesh, &e.meta.namespace))));
+        }
+        self.refresh_endpoints(dirty, effects);
+    }
+
+    /// Makes the endpoints of every namespace that something touched anew; sets that stay equal stay shared.
+    fn refresh_endpoints(&mut self, dirty: &Dirty, effects: &mut Effects) {
+        let mesh = self.store.mesh_config();
+        let namespaces: BTreeSet<ArcStr> =
+            if dirty.everything { self.store.service_namespaces() } else { dirty.endpoints.clone() };
+        if namespaces.is_empty() && !dirty.everything {
+            return;
+        }
+        let slices = Slices::new(self.store.endpoint_slices.in_namespaces(&namespaces));
+        let mut fresh = Vec::new();
+        for namespace in &namespaces {
+            if self.store.selects(&mesh, namespace) {
+                self.namespace_endpoints(namespace, &slices, &mut fresh);
+            }
+        }
+        let index = Arc::make_mut(&mut self.endpoints);
+        let mut old = if dirty.everything {
+            std::mem::take(&mut index.0)
+        } else {
+            let gone = index.0.extract_if(.., |(_, ns), _| namespaces.contains(ns));
+            gone.collect()
+        };
+        for (key, set, headless) in fresh {
+            let before = old.remove(&key);
+            match before {
+                Some(before) if *before == set => {
+                    index.0.insert(key, before);
+                }
+                before => {
+                    let (hostname, namespace) = key.clone();
+                    effects.endpoints(hostname, namespace, before.as_deref(), &set, headless);
+                    // Original-destination clusters and inbound targets look at endpoints too.
+                    self.stale.insert(Part::Targets);
+                    index.0.insert(key, Arc::new(set));
+                }
+            }
+        }
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn namespace_endpoints(
+        &self,
+        namespace: &ArcStr,
+        slices: &Slices,
+        out: &mut Vec<((ArcStr, ArcStr), EndpointSet, Option<effects::Headless>)>,
+    ) {
+        let mut by_host: indexmap::IndexMap<ArcStr, Vec<crate::endpoint::Endpoint>> = indexmap::IndexMap::new();
+        let mut headless = std::collections::BTreeMap::new();
+        let mut entries: Vec<_> = self.store.service_entries.of_namespace(namespace).collect();
+        entries.sort_by_key(|e| (e.meta.creation_timestamp, e.meta.name.clone()));
+        for entry in entries {
+            for service in self.models.of(&ObjectKey::of(Kind::ServiceEntry, namespace, &entry.meta.name)) {
+                let endpoints = external_endpoints(entry, &service.hostname, &self.entries, &self.pods);
+                by_host.entry(service.hostname.clone()).or_default().extend(endpoints);
+            }
+        }
+        for object in self.store.services.of_namespace(namespace) {
+            for service in self.models.of(&ObjectKey::of(Kind::Service, namespace, &object.metadata.name)) {
+                if service.resolution == Resolution::Alias {
+                    continue;
+                }
+                let endpoints = by_host.entry(service.hostname.clone()).or_default();
+                // istiod keeps no endpoints of a Service that it shows to nobody.
+                if !service.export_to.contains("~") {
+                    endpoints.extend(kubernetes_endpoints(service, slices, &self.pods));
+                    endpoints.extend(selected_entries(object, &self.entries));
+                }
+                if service.resolution == Resolution::Passthrough {
+                    headless.insert(service.hostname.clone(), effects::Headless::of(service));
+                }
+            }
+        }
+        for (host, endpoints) in by_host {
+            let headless = headless.remove(&host);
+            out.push(((host, namespace.clone()), EndpointSet::new(endpoints), headless));
+        }
+    }
+}
+
+/// What a set of changes touches.
+#[derive(Debug, Default)]
+struct Dirty {
+    everything: bool,
+    /// Services and `ServiceEntries` whose model must be made anew.
+    services: BTreeSet<ObjectKey>,
+    /// Namespaces whose labels or annotations changed.
+    namespaces: BTreeSet<ArcStr>,
+    /// Namespaces whose endpoints must be made anew.
+    endpoints: BTreeSet<ArcStr>,
+    pods: bool,
+    entries: bool,
+    parts: BTreeSet<Part>,
+}
+
+impl Dirty {
+    fn note(&mut self, key: &ObjectKey, before: Option<&Object>, after: Option<&Object>, effects: &mut Effects) {
+        let namespace = &key.namespace;
+        let mut config = |kind| effects.add(kind, key.name.clone(), namespace.clone(), Reason::Config);
+        match key.kind {
+            Kind::ConfigMap => {
+                self.everything = true;
+                effects.force(Reason::Global);
+            }
+            Kind::Namespace => {
+                self.namespaces.insert(key.name.clone());
+                let labels = |o: Option<&Object>| o.map(|o| o.meta().labels.clone());
+                if labels(before) != labels(after) {
+                    self.everything = true;
+                }
+            }
+            Kind::Node => {
+                self.everything = true;
+                self.pods = true;
+            }
+            Kind::Service | Kind::ServiceEntry => {
+                self.services.insert(key.clone());
+                self.endpoints.insert(namespace.clone());
+            }
+            Kind::EndpointSlice => {
+                self.endpoints.insert(namespace.clone());
+            }
+            Kind::Pod => {
+                self.pods = true;
+                self.endpoints.insert(namespace.clone());
+                self.parts.insert(Part::Targets);
+                effects.proxies.insert((namespace.clone(), key.name.clone()));
+            }
+            Kind::WorkloadEntry => {
+                self.entries = true;
+                self.endpoints.insert(namespace.clone());
+                self.parts.insert(Part::Targets);
+            }
+            Kind::VirtualService => {
+                self.parts.insert(Part::VirtualServices);
+                config(ConfigKind::VirtualService);
+            }
+            Kind::DestinationRule => {
+                self.parts.insert(Part::DestinationRules);
+                config(ConfigKind::DestinationRule);
+            }
+            Kind::Sidecar => {
+                self.parts.insert(Part::Sidecars);
+                config(ConfigKind::Sidecar);
+            }
+            Kind::PeerAuthentication => {
+                self.parts.insert(Part::PeerAuthentications);
+                config(ConfigKind::PeerAuthentication);
+            }
+            Kind::AuthorizationPolicy => config(ConfigKind::AuthorizationPolicy),
+            Kind::RequestAuthentication => config(ConfigKind::RequestAuthentication),
+            Kind::Telemetry => config(ConfigKind::Telemetry),
+            Kind::Gateway => config(ConfigKind::Gateway),
+            // Made into Pods by the source; istiod does not read them.
+            Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
+        }
+    }
+}
+
+impl Registry {
+    /// The registry that an object of this kind belongs to.
+    pub(crate) const fn of(kind: Kind) -> Self {
+        if matches!(kind, Kind::Service) { Self::Kubernetes } else { Self::External }
+    }
+}

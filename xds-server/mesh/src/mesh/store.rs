@@ -1,0 +1,336 @@
+//! The objects themselves, and the model services made of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arcstr::ArcStr;
+
+use crate::object::istio as api;
+use crate::object::kubernetes as k8s;
+use crate::object::{Config, Kind, Labels, Object, ObjectKey};
+use crate::service::{Alias, ExportTo, Registry, Resolution, Service, ServiceIndex};
+use crate::service::{from_kubernetes, from_service_entry};
+
+/// The suffix of Kubernetes' own host names.
+pub(crate) const DOMAIN: &str = "cluster.local";
+
+/// Objects of one kind, by namespace and name.
+#[derive(Debug)]
+pub(super) struct Table<T>(BTreeMap<(ArcStr, ArcStr), Arc<T>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Table<T> {
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<T>> {
+        self.0.get(&(namespace.into(), name.into()))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.0.values()
+    }
+
+    pub fn of_namespace<'a>(&'a self, namespace: &'a ArcStr) -> impl Iterator<Item = &'a Arc<T>> {
+        let from = (namespace.clone(), ArcStr::new());
+        self.0.range(from..).take_while(move |((ns, _), _)| ns == namespace).map(|(_, object)| object)
+    }
+
+    pub fn in_namespaces<'a>(&'a self, namespaces: &'a BTreeSet<ArcStr>) -> impl Iterator<Item = &'a Arc<T>> {
+        namespaces.iter().flat_map(|namespace| self.of_namespace(namespace))
+    }
+
+    /// The objects of all namespaces for which `visible` holds.
+    pub fn arcs(&self, visible: impl Fn(&str) -> bool) -> Vec<Arc<T>> {
+        self.0.iter().filter(|((ns, _), _)| visible(ns)).map(|(_, object)| object.clone()).collect()
+    }
+}
+
+/// Every object of the mesh.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    pub namespaces: Table<k8s::Namespace>,
+    pub nodes: Table<k8s::Node>,
+    pub services: Table<k8s::Service>,
+    pub endpoint_slices: Table<k8s::EndpointSlice>,
+    pub pods: Table<k8s::Pod>,
+    pub service_entries: Table<Config<api::ServiceEntry>>,
+    pub workload_entries: Table<Config<api::WorkloadEntry>>,
+    pub sidecars: Table<Config<api::Sidecar>>,
+    pub virtual_services: Table<Config<api::VirtualService>>,
+    pub destination_rules: Table<Config<api::DestinationRule>>,
+    pub peer_authentications: Table<Config<api::PeerAuthentication>>,
+    mesh: Option<Arc<Config<api::MeshConfig>>>,
+    mesh_spec: Arc<api::MeshConfig>,
+    /// Objects that nothing is made of yet.
+    others: BTreeMap<ObjectKey, Object>,
+}
+
+impl Store {
+    pub fn len(&self) -> usize {
+        self.namespaces.0.len()
+            + self.nodes.0.len()
+            + self.services.0.len()
+            + self.endpoint_slices.0.len()
+            + self.pods.0.len()
+            + self.service_entries.0.len()
+            + self.workload_entries.0.len()
+            + self.sidecars.0.len()
+            + self.virtual_services.0.len()
+            + self.destination_rules.0.len()
+            + self.peer_authentications.0.len()
+            + usize::from(self.mesh.is_some())
+            + self.others.len()
+    }
+
+    /// Puts an object in and gives back the one that it replaces.
+    pub fn insert(&mut self, object: Object) -> Option<Object> {
+        let key = object.key();
+        let at = (key.namespace.clone(), key.name.clone());
+        match object {
+            Object::Namespace(o) => self.namespaces.0.insert(at, o).map(Object::Namespace),
+            Object::Node(o) => self.nodes.0.insert(at, o).map(Object::Node),
+            Object::MeshConfig(o) => {
+                self.mesh_spec = Arc::new(o.spec.clone());
+                self.mesh.replace(o).map(Object::MeshConfig)
+            }
+            Object::Service(o) => self.services.0.insert(at, o).map(Object::Service),
+            Object::EndpointSlice(o) => self.endpoint_slices.0.insert(at, o).map(Object::EndpointSlice),
+            Object::Pod(o) => self.pods.0.insert(at, o).map(Object::Pod),
+            Object::ServiceEntry(o) => self.service_entries.0.insert(at, o).map(Object::ServiceEntry),
+            Object::WorkloadEntry(o) => self.workload_entries.0.insert(at, o).map(Object::WorkloadEntry),
+            Object::Sidecar(o) => self.sidecars.0.insert(at, o).map(Object::Sidecar),
+            Object::VirtualService(o) => self.virtual_services.0.insert(at, o).map(Object::VirtualService),
+            Object::DestinationRule(o) => self.destination_rules.0.insert(at, o).map(Object::DestinationRule),
+            Object::PeerAuthentication(o) => {
+                self.peer_authentications.0.insert(at, o).map(Object::PeerAuthentication)
+            }
+            other => self.others.insert(key, other),
+        }
+    }
+
+    /// Takes an object out.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Object> {
+        let at = (key.namespace.clone(), key.name.clone());
+        match key.kind {
+            Kind::Namespace => self.namespaces.0.remove(&at).map(Object::Namespace),
+            Kind::Node => self.nodes.0.remove(&at).map(Object::Node),
+            Kind::ConfigMap => {
+                self.mesh_spec = Arc::default();
+                self.mesh.take().map(Object::MeshConfig)
+            }
+            Kind::Service => self.services.0.remove(&at).map(Object::Service),
+            Kind::EndpointSlice => self.endpoint_slices.0.remove(&at).map(Object::EndpointSlice),
+            Kind::Pod => self.pods.0.remove(&at).map(Object::Pod),
+            Kind::ServiceEntry => self.service_entries.0.remove(&at).map(Object::ServiceEntry),
+            Kind::WorkloadEntry => self.workload_entries.0.remove(&at).map(Object::WorkloadEntry),
+            Kind::Sidecar => self.sidecars.0.remove(&at).map(Object::Sidecar),
+            Kind::VirtualService => self.virtual_services.0.remove(&at).map(Object::VirtualService),
+            Kind::DestinationRule => self.destination_rules.0.remove(&at).map(Object::DestinationRule),
+            Kind::PeerAuthentication => {
+                self.peer_authentications.0.remove(&at).map(Object::PeerAuthentication)
+            }
+            _ => self.others.remove(key),
+        }
+    }
+
+    /// The mesh configuration, Istio's default where none is given; the same `Arc` until it changes.
+    pub fn mesh_config(&self) -> Arc<api::MeshConfig> {
+        self.mesh_spec.clone()
+    }
+
+    /// Namespaces that hold services of any kind.
+    pub fn service_namespaces(&self) -> BTreeSet<ArcStr> {
+        self.services.0.keys().chain(self.service_entries.0.keys()).map(|(ns, _)| ns.clone()).collect()
+    }
+
+    /// Whether the mesh's discovery selectors let the namespace's objects exist.
+    pub fn selects(&self, mesh: &api::MeshConfig, namespace: &str) -> bool {
+        let labels = || self.namespaces.get("", namespace).map(|n| n.metadata.labels.clone()).unwrap_or_default();
+        mesh.discovery_selectors.is_empty() || {
+            let labels = labels();
+            mesh.discovery_selectors.iter().any(|s| s.matches(&labels))
+        }
+    }
+
+    /// As [`Self::selects`]; configuration of the root namespace always counts.
+    pub fn selects_config(&self, mesh: &api::MeshConfig, namespace: &str) -> bool {
+        namespace == mesh.root_namespace || self.selects(mesh, namespace)
+    }
+}
+
+impl ObjectKey {
+    pub(super) fn of(kind: Kind, namespace: &ArcStr, name: &ArcStr) -> Self {
+        Self { kind, namespace: namespace.clone(), name: name.clone() }
+    }
+}
+
+/// The model services of every Service and `ServiceEntry`. Equal ones stay the same `Arc`.
+#[derive(Debug, Default)]
+pub(super) struct Models {
+    of_object: BTreeMap<ObjectKey, Vec<Arc<Service>>>,
+}
+
+impl Models {
+    /// The services of one object.
+    pub fn of(&self, key: &ObjectKey) -> &[Arc<Service>] {
+        self.of_object.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// An index of all services. O(n log n).
+    pub fn index(&self) -> ServiceIndex {
+        ServiceIndex::new(self.of_object.values().flatten().cloned().collect())
+    }
+
+    /// `ServiceEntries` beside their model services.
+    pub fn entries<'a>(
+        &'a self,
+        store: &'a Store,
+    ) -> impl Iterator<Item = (&'a Arc<Config<api::ServiceEntry>>, &'a [Arc<Service>])> {
+        let key = |e: &Config<_>| ObjectKey::of(Kind::ServiceEntry, &e.meta.namespace, &e.meta.name);
+        store.service_entries.iter().map(move |e| (e, self.of(&key(e))))
+    }
+
+    /// Makes the models of changed objects anew; gives (host, namespace) of every service that differs.
+    pub fn refresh(
+        &mut self,
+        store: &Store,
+        mesh: &api::MeshConfig,
+        objects: &BTreeSet<ObjectKey>,
+        namespaces: &BTreeSet<ArcStr>,
+        everything: bool,
+    ) -> BTreeSet<(ArcStr, ArcStr)> {
+        let mut stale = objects.clone();
+        let touched = |ns: &ArcStr| everything || namespaces.contains(ns);
+        stale.extend(self.of_object.keys().filter(|k| touched(&k.namespace)).cloned());
+        stale.extend(store.services.0.keys().filter(|k| touched(&k.0)).map(|k| ObjectKey::of(Kind::Service, &k.0, &k.1)));
+        let entries = store.service_entries.0.keys().filter(|k| touched(&k.0));
+        stale.extend(entries.map(|k| ObjectKey::of(Kind::ServiceEntry, &k.0, &k.1)));
+        let mut changed = BTreeSet::new();
+        for key in stale {
+            let fresh = models(store, mesh, &key);
+            self.replace(key, fresh, &mut changed);
+        }
+        if !changed.is_empty() {
+            self.resolve_aliases(&mut changed);
+        }
+        changed
+    }
+
+    fn replace(&mut self, key: ObjectKey, fresh: Vec<Service>, changed: &mut BTreeSet<(ArcStr, ArcStr)>) {
+        let old = self.of_object.remove(&key).unwrap_or_default();
+        let mut note = |s: &Service| changed.insert((s.hostname.clone(), s.namespace.clone()));
+        let mut kept = Vec::with_capacity(fresh.len());
+        for (i, mut service) in fresh.into_iter().enumerate() {
+            let before = old.get(i);
+            // Aliases are resolved later, over all services.
+            service.aliases = before.map(|b| b.aliases.clone()).unwrap_or_default();
+            match before {
+                Some(before) if **before == service => kept.push(before.clone()),
+                _ => {
+                    note(&service);
+                    kept.push(Arc::new(service));
+                }
+            }
+        }
+        old.iter().filter(|b| !kept.iter().any(|k| k.hostname == b.hostname)).for_each(|b| {
+            note(b);
+        });
+        if old.len() != kept.len() {
+            kept.iter().for_each(|k| {
+                note(k);
+            });
+        }
+        if !kept.is_empty() {
+            self.of_object.insert(key, kept);
+        }
+    }
+
+    /// Gives every service the `ExternalName` Services that lead to it, over any number of steps.
+    fn resolve_aliases(&mut self, changed: &mut BTreeSet<(ArcStr, ArcStr)>) {
+        let all = || self.of_object.values().flatten();
+        let next: BTreeMap<ArcStr, ArcStr> =
+            all().filter_map(|s| Some((s.hostname.clone(), s.external_name.clone()?))).collect();
+        let mut aliases: BTreeMap<ArcStr, Vec<Alias>> = BTreeMap::new();
+        for alias in all().filter(|s| s.resolution == Resolution::Alias) {
+            if let Some(host) = follow(&next, &alias.hostname) {
+                let alias = Alias { namespace: alias.namespace.clone(), hostname: alias.hostname.clone() };
+                aliases.entry(host).or_default().push(alias);
+            }
+        }
+        aliases.values_mut().for_each(|a| a.sort());
+        for service in self.of_object.values_mut().flatten().filter(|s| s.resolution != Resolution::Alias) {
+            let now = aliases.get(&service.hostname).map_or(&[][..], Vec::as_slice);
+            if service.aliases != now {
+                changed.insert((service.hostname.clone(), service.namespace.clone()));
+                *service = Arc::new(Service { aliases: now.to_vec(), ..Service::clone(service) });
+            }
+        }
+    }
+}
+
+/// The end of a chain of aliases; none for a circle.
+fn follow(next: &BTreeMap<ArcStr, ArcStr>, start: &ArcStr) -> Option<ArcStr> {
+    let mut at = next.get(start)?;
+    for _ in 0..next.len() {
+        match next.get(at) {
+            Some(further) => at = further,
+            None => return Some(at.clone()),
+        }
+    }
+    None
+}
+
+fn models(store: &Store, mesh: &api::MeshConfig, key: &ObjectKey) -> Vec<Service> {
+    if !store.selects(mesh, &key.namespace) {
+        return Vec::new();
+    }
+    let namespace = store.namespaces.get("", &key.namespace);
+    let annotations = namespace.map(|n| &n.metadata.annotations);
+    let mut services = match Registry::of(key.kind) {
+        Registry::Kubernetes => {
+            let object = store.services.get(&key.namespace, &key.name);
+            object.map(|o| from_kubernetes(o, annotations, DOMAIN, &mesh.trust_domain)).into_iter().collect()
+        }
+        Registry::External => {
+            let object = store.service_entries.get(&key.namespace, &key.name);
+            object.map(|o| from_service_entry(o, annotations)).unwrap_or_default()
+        }
+    };
+    let labels = namespace.map(|n| &*n.metadata.labels);
+    for service in &mut services {
+        service.export_to = settled(service, mesh, labels);
+    }
+    services
+}
+
+/// What a service declares or the mesh's default, clamped by the mesh's visibility of `ServiceEntries`.
+fn settled(service: &Service, mesh: &api::MeshConfig, namespace: Option<&Labels>) -> ExportTo {
+    let declared = if service.declared_export_to.is_empty() {
+        ExportTo::new(mesh.default_service_export_to.iter().cloned())
+    } else {
+        service.declared_export_to.clone()
+    };
+    let policy = mesh.service_entry_visibility.as_ref().filter(|v| v.apply_to_sidecars);
+    let Some(policy) = policy.filter(|_| service.registry == Registry::External) else { return declared };
+    let none = Labels::new();
+    let labels = namespace.unwrap_or(&none);
+    let rule_matches = |r: &api::ServiceEntryVisibilityRule| {
+        r.namespace_selector.as_ref().is_none_or(|s| s.matches(labels))
+    };
+    let of_namespace = policy.policies.iter().find(|p| p.rules.iter().all(rule_matches));
+    let hidden = || ExportTo::new([arcstr::literal!("~")]);
+    if declared.contains("~") {
+        return declared;
+    }
+    match of_namespace.map_or(policy.default_visibility, |p| p.visibility) {
+        api::Visibility::Unset | api::Visibility::Public => declared,
+        api::Visibility::None => hidden(),
+        api::Visibility::Namespace if declared.is_visible(&service.namespace, &service.namespace) => {
+            ExportTo::new([arcstr::literal!(".")])
+        }
+        api::Visibility::Namespace => hidden(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Which services a proxy stands behind, and on which of its ports
+//! (istiod: `GetProxyServiceTargets`).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arcstr::ArcStr;
+
+use crate::endpoint::{
+    CLUSTER, Endpoint, PodEntry, Pods, WorkloadEntries, entry_port, external_endpoints, selects,
+};
+use crate::object::istio::ServiceEntry;
+use crate::object::kubernetes as k8s;
+use crate::object::{Config, Labels, PortRef};
+use crate::proxy::{PodPort, Proxy};
+use crate::service::{Port, Service, ServiceIndex};
+
+/// One port of a service that a proxy stands behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceTarget {
+    /// The service.
+    pub service: Arc<Service>,
+    /// The service's port.
+    pub port: Port,
+    /// The workload's port.
+    pub target_port: u32,
+}
+
+/// Services by what their targets are found by.
+#[derive(Debug, Default)]
+pub(crate) struct TargetIndex {
+    /// Kubernetes Services with a selector, by namespace.
+    kubernetes: HashMap<ArcStr, Vec<(Arc<k8s::Service>, Arc<Service>)>>,
+    /// `ServiceEntries` and their services.
+    external: Vec<(Arc<Config<ServiceEntry>>, Vec<Arc<Service>>)>,
+}
+
+/// What a workload offers: its labels, and how a service's port becomes one of its own.
+enum Workload<'a> {
+    Pod(&'a PodEntry),
+    Entry(&'a Config<crate::object::istio::WorkloadEntry>, &'a Labels),
+    Node { labels: &'a Labels, ports: Option<&'a [PodPort]> },
+}
+
+impl TargetIndex {
+    pub fn new<'a>(
+        services: Vec<Arc<k8s::Service>>,
+        index: &ServiceIndex,
+        entries: impl Iterator<Item = (&'a Arc<Config<ServiceEntry>>, &'a [Arc<Service>])>,
+    ) -> Self {
+        let mut targets = Self::default();
+        for object in services.into_iter().filter(|s| !s.spec.selector.is_empty()) {
+            let meta = &object.metadata;
+            let hostname = arcstr::format!("{}.{}.svc.{}", meta.name, meta.namespace, crate::mesh::DOMAIN);
+            if let Some(model) = index.get(&hostname, &meta.namespace) {
+                let of_namespace = targets.kubernetes.entry(meta.namespace.clone()).or_default();
+                of_namespace.push((object.clone(), model.clone()));
+            }
+        }
+        let with_services = entries.filter(|(_, services)| !services.is_empty());
+        targets.external = with_services.map(|(e, s)| (e.clone(), s.to_vec())).collect();
+        targets
+    }
+
+    /// The targets of `proxy`: by creation of the service, then host, then the service's port order; one for each
+    /// port and protocol of a service.
+    pub fn of(&self, proxy: &Proxy, pod: Option<&PodEntry>, pods: &Pods, entries: &WorkloadEntries) -> Vec<ServiceTarget> {
+        let cluster = &proxy.metadata.cluster_id;
+        if !cluster.is_empty() && cluster != CLUSTER {
+            return Vec::new();
+        }
+        let mut targets = Vec::new();
+        let address = proxy.addresses.first().map(ToString::to_string).unwrap_or_default();
+        let namespace = &proxy.config_namespace;
+        let entry = entries.of_address(namespace, &address);
+        let labels = &proxy.metadata.labels;
+        let workload = match (pod, entry) {
+            (Some(pod), _) => Some(Workload::Pod(pod)),
+            (None, Some((entry, labels))) => Some(Workload::Entry(entry, labels)),
+            (None, None) if labels.is_empty() => None,
+            (None, None) => Some(Workload::Node { labels, ports: proxy.metadata.pod_ports.as_deref() }),
+        };
+        if let Some(workload) = workload {
+            for (object, model) in self.kubernetes.get(namespace).into_iter().flatten() {
+                if selects(&object.spec.selector, workload.labels()) {
+                    targets.extend(workload.targets(object, model));
+                }
+            }
+        }
+        for (entry, services) in &self.external {
+            for service in services {
+                let endpoints = external_endpoints(entry, &service.hostname, entries, pods);
+                targets.extend(external_targets(service, &endpoints, &address));
+            }
+        }
+        let key = |t: &ServiceTarget| (t.service.created, t.service.hostname.clone());
+        targets.sort_by_key(key);
+        targets
+    }
+}
+
+fn external_targets(service: &Arc<Service>, endpoints: &[Endpoint], address: &str) -> Vec<ServiceTarget> {
+    let mine = endpoints.iter().filter(|e| e.address.as_str() == address);
+    let target = |e: &Endpoint| {
+        let port = service.port(e.service_port)?.clone();
+        Some(ServiceTarget { service: service.clone(), port, target_port: e.port })
+    };
+    mine.filter_map(target).collect()
+}
+
+impl Workload<'_> {
+    fn labels(&self) -> &Labels {
+        match self {
+            Self::Pod(pod) => &pod.pod.metadata.labels,
+            Self::Entry(_, labels) | Self::Node { labels, .. } => labels,
+        }
+    }
+
+    fn targets(&self, object: &k8s::Service, model: &Arc<Service>) -> Vec<ServiceTarget> {
+        let mut seen = BTreeSet::new();
+        let mut targets = Vec::new();
+        for (port, modelled) in object.spec.ports.iter().zip(&model.ports) {
+            let Some(number) = self.port(port) else { continue };
+            if seen.insert((number, modelled.protocol)) {
+                targets.push(ServiceTarget {
+                    service: model.clone(),
+                    port: modelled.clone(),
+                    target_port: number,
+                });
+            }
+        }
+        targets
+    }
+
+    fn port(&self, port: &k8s::ServicePort) -> Option<u32> {
+        let transport = if port.protocol.is_empty() { "TCP" } else { port.protocol.as_str() };
+        let name = match &port.target_port {
+            None | Some(PortRef::Number(0)) => return self.entry(port).unwrap_or(Some(port.port)),
+            Some(PortRef::Number(n)) => return self.entry(port).unwrap_or(Some(*n)),
+            Some(PortRef::Name(name)) => name,
+        };
+        match self {
+            Self::Entry(entry, _) => entry_port(&entry.spec, port),
+            Self::Pod(pod) => {
+                let containers = pod.pod.spec.containers.iter().chain(&pod.pod.spec.init_containers);
+                let mut ports = containers.flat_map(|c| &c.ports);
+                ports.find(|p| p.name == *name && p.protocol == transport).and_then(|p| p.container_port)
+            }
+            Self::Node { ports: Some(ports), .. } => {
+                ports.iter().find(|p| p.name == *name && p.protocol == transport).map(|p| p.number)
+            }
+            Self::Node { ports: None, .. } => Some(0),
+        }
+    }
+
+    /// A `WorkloadEntry` may name the port itself.
+    fn entry(&self, port: &k8s::ServicePort) -> Option<Option<u32>> {
+        match self {
+            Self::Entry(entry, _) => Some(entry_port(&entry.spec, port)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Clusters of one proxy (istiod: `pilot/pkg/networking/core/cluster.go`).
+
+mod balance;
+mod inbound;
+mod metadata;
+pub mod name;
+mod outbound;
+pub(super) mod policy;
+mod pool;
+mod protocol;
+mod special;
+mod stats;
+mod tls;
+pub(super) mod wire;
+
+use xdslab_mesh::ProxyKind;
+use xdslab_protocol::Resource;
+
+pub(super) use outbound::Outbound;
+
+use super::view::View;
+use outbound::encode_plain;
+
+/// Clusters that are the proxy's own: where unknown traffic goes, and its application's ports. A gateway has no
+/// application, and passes nothing on that it does not know.
+pub fn own(view: &View) -> Vec<Resource> {
+    let (mesh, proxy) = (view.snapshot.mesh_config(), &view.proxy);
+    if proxy.kind != ProxyKind::Sidecar {
+        return vec![encode_plain(&special::black_hole(mesh))];
+    }
+    let mut clusters = vec![
+        encode_plain(&special::black_hole(mesh)),
+        encode_plain(&special::passthrough(mesh, proxy, view.preserve_case)),
+    ];
+    clusters.extend(special::allow_any_dynamic_dns(mesh, proxy).map(|c| encode_plain(&c)));
+    clusters.extend(inbound::clusters(view));
+    clusters.push(encode_plain(&special::inbound_passthrough(mesh, proxy, view.preserve_case)));
+    clusters
+}

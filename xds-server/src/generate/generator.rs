@@ -1,0 +1,331 @@
+//! Answers to demands, each resource made and encoded once for all who are sent the same.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use arcstr::ArcStr;
+use xdslab_mesh::endpoint::{EndpointIndex, EndpointSet};
+use xdslab_mesh::object::istio::MeshConfig;
+use xdslab_mesh::scope::MergedRule;
+use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
+use xdslab_mesh::{ClientCertificates, ConfigKind, IpMode, PeerAuthenticationIndex, Scope};
+use xdslab_proto::Message;
+use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet, ResourceType};
+
+use super::cluster::name::parse_outbound;
+use super::cluster::policy::Policy;
+use super::cluster::{self, Outbound};
+use super::endpoint::{self, Assignment};
+use super::memo::{Memo, address};
+use super::view::View;
+use crate::push::PushRequest;
+
+static NO_ENDPOINTS: LazyLock<Arc<EndpointSet>> = LazyLock::new(Arc::default);
+
+/// How many snapshots an unused answer outlives.
+const LIFETIME: u64 = 8;
+
+/// Makes answers. Shared by all connections.
+///
+/// First answer of a scope: O(services). Later ones of proxies with the same scope: O(1) for the outbound clusters,
+/// plus the proxy's own few. After a change: one look-up a service, and the changed services made anew.
+#[derive(Debug, Default)]
+pub struct Generator {
+    services: Memo<ServiceKey, (Arc<[Resource]>, ServiceInputs)>,
+    scopes: Memo<ScopeKey, (Arc<[Resource]>, Arc<Scope>, Arc<EndpointIndex>)>,
+    sets: Memo<(usize, u64), (ResourceSet, Arc<[Resource]>)>,
+    assignments: Memo<AssignmentKey, (Resource, ServiceInputs)>,
+    snapshot: AtomicUsize,
+    generation: AtomicU64,
+}
+
+/// What the clusters of a service depend on of the proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Traits {
+    istio_extensions: bool,
+    preserve_case: bool,
+    ip_mode: IpMode,
+    certificates: Option<ClientCertificates>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ServiceKey {
+    inputs: [usize; 5],
+    traits: Traits,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ScopeKey {
+    inputs: [usize; 2],
+    traits: Traits,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct AssignmentKey {
+    inputs: [usize; 5],
+    cluster: ArcStr,
+}
+
+/// Inputs whose addresses are in keys, kept alive beside the values.
+#[derive(Clone, Debug)]
+struct ServiceInputs {
+    service: Arc<Service>,
+    rule: Option<Arc<MergedRule>>,
+    endpoints: Arc<EndpointSet>,
+    mesh: Arc<MeshConfig>,
+    authentications: Arc<PeerAuthenticationIndex>,
+}
+
+impl ServiceInputs {
+    fn of(view: &View, service: &Arc<Service>) -> Self {
+        let snapshot = &view.snapshot;
+        Self {
+            service: service.clone(),
+            rule: view.scope.outbound_rule(&service.hostname, &view.workload.labels).cloned(),
+            endpoints: snapshot.endpoints(&service.hostname, &service.namespace).unwrap_or(&NO_ENDPOINTS).clone(),
+            mesh: snapshot.mesh_config().clone(),
+            authentications: snapshot.peer_authentications().clone(),
+        }
+    }
+
+    fn addresses(&self) -> [usize; 5] {
+        [
+            address(&self.service),
+            self.rule.as_ref().map_or(0, address),
+            address(&self.endpoints),
+            address(&self.mesh),
+            address(&self.authentications),
+        ]
+    }
+
+    /// Whether proxies in different places get different clusters: endpoints that travel in the cluster, shared
+    /// out or ordered by place.
+    fn depends_on_place(&self) -> bool {
+        let (service, mesh) = (&self.service, &self.mesh);
+        service.resolution.is_dns()
+            && (self.rule.is_some()
+                || service.traffic_distribution != TrafficDistribution::Any
+                || mesh.zone_aware_lb_setting.is_some()
+                || mesh.default_traffic_policy.is_some()
+                || mesh.locality_lb_setting.as_ref().is_some_and(|l| !l.distribute.is_empty()))
+    }
+
+    fn clusters(&self, view: &View) -> Arc<[Resource]> {
+        Outbound::new(view, &self.service, self.rule.as_ref(), &self.endpoints).clusters().into()
+    }
+}
+
+impl Generator {
+    /// A generator that remembers nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The resources that `demand` asks for, as `view` has them; for a push only what it changed, where that can
+    /// be told.
+    pub fn answer(&self, view: &View, demand: &Demand, push: Option<&PushRequest>) -> Answer {
+        self.keep_pace(view);
+        let full = |resources| (resources, Completeness::Full);
+        let (resources, completeness) = match demand.resource_type {
+            ResourceType::Cluster => full(named(self.clusters(view), &demand.names)),
+            ResourceType::Endpoint => self.endpoint_answer(view, &demand.names, push),
+            ResourceType::Route => full(empty_routes(&demand.names)),
+            _ => full(ResourceSet::default()),
+        };
+        Answer { version: ArcStr::new(), resources, completeness }
+    }
+
+    /// All clusters of a proxy.
+    pub fn clusters(&self, view: &View) -> ResourceSet {
+        let shared = self.outbound_clusters(view);
+        let own: Vec<Resource> =
+            self.outbound_of_place(view).chain(cluster::own(view)).collect();
+        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+        for resource in &own {
+            hasher.update(resource.name.as_bytes());
+            hasher.update(&resource.version.to_le_bytes());
+        }
+        let key = (address(&shared), hasher.digest());
+        let make = || (ResourceSet::new(shared.iter().cloned().chain(own).collect()), shared.clone());
+        self.sets.get(key, self.now(), make).0
+    }
+
+    /// The assignments of the given clusters; a name that stands for nothing gets an empty one.
+    pub fn endpoints<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
+        ResourceSet::new(names.into_iter().map(|name| self.assignment(view, name)).collect())
+    }
+
+    fn now(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Counts snapshots, and forgets from time to time what none of the last ones needed.
+    fn keep_pace(&self, view: &View) {
+        let at = address(&view.snapshot);
+        if self.snapshot.swap(at, Ordering::Relaxed) == at {
+            return;
+        }
+        let now = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        if now.is_multiple_of(LIFETIME) {
+            let then = now - LIFETIME;
+            self.services.sweep(then);
+            self.scopes.sweep(then);
+            self.sets.sweep(then);
+            self.assignments.sweep(then);
+        }
+    }
+
+    /// Outbound clusters that every proxy of the scope is sent alike.
+    fn outbound_clusters(&self, view: &View) -> Arc<[Resource]> {
+        let make = || {
+            let mut all = Vec::new();
+            for service in view.scope.services() {
+                let inputs = ServiceInputs::of(view, service);
+                if !inputs.depends_on_place() {
+                    all.extend(self.service_clusters(view, inputs).iter().cloned());
+                }
+            }
+            Arc::from(all)
+        };
+        if view.scope.has_workload_rules() {
+            return make();
+        }
+        let index = view.snapshot.endpoint_index();
+        let key = ScopeKey { inputs: [address(&view.scope), address(index)], traits: traits(view) };
+        self.scopes.get(key, self.now(), || (make(), view.scope.clone(), index.clone())).0
+    }
+
+    /// Outbound clusters that differ from place to place.
+    fn outbound_of_place<'v>(&self, view: &'v View) -> impl Iterator<Item = Resource> + use<'v> {
+        let dns = view.scope.services().iter().filter(|s| s.resolution.is_dns());
+        let inputs = dns.map(|s| ServiceInputs::of(view, s)).filter(ServiceInputs::depends_on_place);
+        inputs.flat_map(|i| i.clusters(view).to_vec())
+    }
+
+    fn service_clusters(&self, view: &View, inputs: ServiceInputs) -> Arc<[Resource]> {
+        let key = ServiceKey { inputs: inputs.addresses(), traits: traits(view) };
+        self.services.get(key, self.now(), || (inputs.clusters(view), inputs)).0
+    }
+
+    fn endpoint_answer(&self, view: &View, names: &Names, push: Option<&PushRequest>) -> (ResourceSet, Completeness) {
+        let all = names.iter();
+        match push.and_then(|push| Touched::of(view, push)) {
+            None => (self.endpoints(view, all), Completeness::Full),
+            Some(touched) => {
+                let picked = all.filter(|name| touched.holds(view, name));
+                (self.endpoints(view, picked), Completeness::Partial { removed: Vec::new() })
+            }
+        }
+    }
+
+    fn assignment(&self, view: &View, name: &ArcStr) -> Resource {
+        let encode = |cla: xdslab_proto::ordered::ClusterLoadAssignment| {
+            Resource::new(name.clone(), cla.encode_to_vec().into())
+        };
+        let nothing = || encode(endpoint::empty(name));
+        let Some(parts) = parse_outbound(name) else { return nothing() };
+        let Some(service) = view.scope.service(parts.hostname) else { return nothing() };
+        let Some(port) = service.port(parts.port) else { return nothing() };
+        if service.resolution.is_dns() || service.resolution == Resolution::Alias {
+            return nothing();
+        }
+        let inputs = ServiceInputs::of(view, service);
+        let rule = inputs.rule.as_ref().map(|r| &*r.spec);
+        let subset = rule.and_then(|r| r.subsets.iter().find(|s| s.name == parts.subset));
+        let policy = Policy::of_mesh(&inputs.mesh)
+            .overlaid(rule.and_then(|r| r.traffic_policy.as_ref()), port.number)
+            .overlaid(subset.and_then(|s| s.traffic_policy.as_ref()), port.number);
+        let assignment = Assignment {
+            cluster: name,
+            service,
+            port,
+            subset: parts.subset,
+            rule,
+            endpoints: &inputs.endpoints,
+            balancer: policy.load_balancer,
+            outlier: policy.outlier_detection,
+            authentications: &inputs.authentications,
+            resolves_names: false,
+        };
+        let make = || encode(assignment.build(view));
+        if assignment.depends_on_proxy(view) || !endpoint::of_this_cluster(view) {
+            return make();
+        }
+        let key = AssignmentKey { inputs: inputs.addresses(), cluster: name.clone() };
+        self.assignments.get(key, self.now(), || (make(), inputs.clone())).0
+    }
+}
+
+fn traits(view: &View) -> Traits {
+    Traits {
+        istio_extensions: view.proxy.istio_extensions,
+        preserve_case: view.preserve_case,
+        ip_mode: view.proxy.ip_mode(),
+        certificates: view.proxy.metadata.client_certificates.clone(),
+    }
+}
+
+/// Of a set the resources that are asked for.
+fn named(all: ResourceSet, names: &Names) -> ResourceSet {
+    if names.is_wildcard() {
+        return all;
+    }
+    ResourceSet::new(names.iter().filter_map(|name| all.get(name).cloned()).collect())
+}
+
+/// Route tables without routes: a listener that waits for one by that name can start.
+fn empty_routes(names: &Names) -> ResourceSet {
+    use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
+    let empty = |name: &ArcStr| {
+        let table = RouteConfiguration { name: name.to_string(), ..Default::default() };
+        Resource::new(name.clone(), table.encode_to_vec().into())
+    };
+    ResourceSet::new(names.iter().map(empty).collect())
+}
+
+/// Whose endpoints a push can have changed (istiod: `pilot/pkg/xds/eds.go`, `canSendPartialFullPushes`).
+struct Touched {
+    hosts: BTreeSet<ArcStr>,
+    rules: BTreeSet<(ArcStr, ArcStr)>,
+    namespaces: BTreeSet<ArcStr>,
+}
+
+impl Touched {
+    /// None where any endpoint may have changed.
+    fn of(view: &View, push: &PushRequest) -> Option<Self> {
+        let root = &view.snapshot.mesh_config().root_namespace;
+        let mut touched = Self { hosts: BTreeSet::new(), rules: BTreeSet::new(), namespaces: BTreeSet::new() };
+        if push.forced {
+            return None;
+        }
+        for key in &push.keys {
+            match key.kind {
+                ConfigKind::Endpoints | ConfigKind::ServiceEntry => {
+                    touched.hosts.insert(key.name.clone());
+                }
+                ConfigKind::DestinationRule => {
+                    touched.rules.insert((key.namespace.clone(), key.name.clone()));
+                }
+                ConfigKind::PeerAuthentication if key.namespace != *root => {
+                    touched.namespaces.insert(key.namespace.clone());
+                }
+                _ => return None,
+            }
+        }
+        Some(touched)
+    }
+
+    fn holds(&self, view: &View, cluster: &ArcStr) -> bool {
+        let Some(parts) = parse_outbound(cluster) else { return false };
+        let ruled = |scope: &Scope| {
+            let rules = scope.rules(parts.hostname).iter();
+            rules.flat_map(|r| r.from.iter()).any(|k| self.rules.contains(&(k.namespace.clone(), k.name.clone())))
+        };
+        self.hosts.contains(parts.hostname)
+            || (!self.rules.is_empty()
+                && (ruled(&view.scope) || view.previous_scope.as_ref().is_some_and(|s| ruled(s))))
+            || (!self.namespaces.is_empty()
+                && view.scope.service(parts.hostname).is_some_and(|s| self.namespaces.contains(&s.namespace)))
+    }
+}

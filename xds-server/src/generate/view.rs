@@ -1,0 +1,55 @@
+//! One proxy under one snapshot: what its answers are made from (istiod: `pilot/pkg/xds/ads.go`, `computeProxyState`).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use xdslab_mesh::{ConfigKind, Proxy, Scope, Snapshot, Workload};
+
+use crate::push::PushRequest;
+
+/// One proxy under one snapshot.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The proxy.
+    pub proxy: Arc<Proxy>,
+    /// The mesh.
+    pub snapshot: Arc<Snapshot>,
+    /// What the proxy may see of it.
+    pub scope: Arc<Scope>,
+    /// What it might see before the last push that changed this.
+    pub previous_scope: Option<Arc<Scope>>,
+    /// Its labels, place and services.
+    pub workload: Arc<Workload>,
+    /// Whether its proxy configuration keeps the case of HTTP/1.1 headers.
+    pub preserve_case: bool,
+}
+
+impl View {
+    /// The first view of a proxy that has just connected.
+    pub fn new(snapshot: Arc<Snapshot>, proxy: Arc<Proxy>) -> Self {
+        let workload = Arc::new(snapshot.workload(&proxy));
+        let scope = snapshot.scope(&proxy, &workload.labels);
+        let preserve_case = preserves_case(&proxy, &snapshot);
+        Self { proxy, snapshot, scope, previous_scope: None, workload, preserve_case }
+    }
+
+    /// The view after a push: labels, services and scope are looked at again only where the push can have
+    /// changed them; the scope before is kept, for what a proxy could see matters as much as what it can.
+    #[must_use]
+    pub fn advance(&self, snapshot: Arc<Snapshot>, push: &PushRequest) -> Self {
+        let only = |kind: ConfigKind| !push.forced && push.keys.iter().all(|k| k.kind == kind);
+        if !push.keys.is_empty() && only(ConfigKind::Endpoints) {
+            return Self { snapshot, ..self.clone() };
+        }
+        let fresh = Self::new(snapshot, self.proxy.clone());
+        Self { previous_scope: Some(self.scope.clone()), ..fresh }
+    }
+}
+
+/// The node's own proxy configuration, if it brings one, replaces the mesh's.
+fn preserves_case(proxy: &Proxy, snapshot: &Snapshot) -> bool {
+    proxy.metadata.preserve_header_case.unwrap_or_else(|| {
+        let headers = snapshot.mesh_config().default_config.get("proxyHeaders");
+        headers.and_then(|h| h.get("preserveHttp1HeaderCase")).and_then(Value::as_bool).unwrap_or_default()
+    })
+}
