@@ -1,0 +1,38 @@
+//! One resource as the protocol sees it: a name, a version and opaque bytes.
+
+use arcstr::{ArcStr, format};
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// One resource, encoded. Cheap to clone: its bytes are shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name, unique within its type.
+    pub name: ArcStr,
+    /// Hash of the body, never 0. Two resources of one name and one version are the same to every client.
+    pub version: u64,
+    /// The value of the `google.protobuf.Any` that carries it.
+    pub body: Bytes,
+}
+
+impl Resource {
+    /// A resource whose version is the XXH3 hash of its body.
+    pub fn new(name: impl Into<ArcStr>, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let version = xxh3_64(&body).max(1);
+        Self { name: name.into(), version, body }
+    }
+
+    /// The version as it goes on the wire in a delta response (16 hexadecimal digits).
+    ///
+    /// It depends on the content alone, so that it is the same after a restart.
+    pub fn version_text(&self) -> ArcStr {
+        format!("{:016x}", self.version)
+    }
+}
+
+/// The version that a client names in `initial_resource_versions`; `None` if this server cannot have sent it.
+pub(crate) fn parse_version(text: &str) -> Option<u64> {
+    let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+    if digits { u64::from_str_radix(text, 16).ok() } else { None }
+}

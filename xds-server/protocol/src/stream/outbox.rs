@@ -1,0 +1,66 @@
+//! Responses and events on their way out.
+
+use super::subscription::Sent;
+use super::{Semantics, Stream, Variant};
+use crate::{Cause, Event, EventKind, NameSet, ResourceSet, ResourceType, Response, Rule};
+use arcstr::{ArcStr, format};
+
+/// A response without its nonce.
+pub(super) struct Draft {
+    pub cause: Cause,
+    pub rule: Rule,
+    pub version: ArcStr,
+    pub resources: ResourceSet,
+    pub removed: NameSet,
+}
+
+impl Stream {
+    pub(super) fn tell(&mut self, resource_type: &ResourceType, rule: Rule, kind: EventKind) {
+        self.events.push_back(Event { resource_type: resource_type.clone(), rule, kind });
+    }
+
+    pub(super) fn tell_at(&mut self, at: usize, rule: Rule, kind: EventKind) {
+        let resource_type = self.subscriptions[at].resource_type.clone();
+        self.events.push_back(Event { resource_type, rule, kind });
+    }
+
+    pub(super) fn silent(&mut self, at: usize, rule: Rule, cause: Cause) {
+        self.tell_at(at, rule, EventKind::Silent { cause });
+    }
+
+    /// Sends, and returns the nonce.
+    pub(super) fn respond(&mut self, at: usize, draft: Draft) -> ArcStr {
+        let Draft { cause, rule, version, resources, removed } = draft;
+        self.sent += 1;
+        let nonce = match self.salt {
+            0 => format!("{version}/{}", self.sent),
+            salt => format!("{version}/{salt:x}-{}", self.sent),
+        };
+        let subscription = &mut self.subscriptions[at];
+        subscription.sent = Some(Sent {
+            nonce: nonce.clone(),
+            version: version.clone(),
+            resources: resources.len(),
+            bytes: resources.bytes(),
+        });
+        let resource_type = subscription.resource_type.clone();
+        let kind = EventKind::Answered {
+            cause,
+            nonce: nonce.clone(),
+            version: version.clone(),
+            resources: resources.len(),
+            removed: removed.len(),
+            bytes: resources.bytes(),
+        };
+        self.events.push_back(Event { resource_type: resource_type.clone(), rule, kind });
+        self.responses.push_back(Response {
+            resource_type,
+            version_info: version,
+            nonce: nonce.clone(),
+            resources,
+            removed,
+            versioned: self.variant == Variant::Delta && self.semantics == Semantics::Spec,
+        });
+        nonce
+    }
+}

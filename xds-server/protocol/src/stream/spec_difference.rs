@@ -1,0 +1,188 @@
+//! Answers that hold only what the client lacks: all of delta, and SotW for types that come in parts.
+
+use super::flight::Flight;
+use super::outbox::Draft;
+use super::subscription::{Leaving, Subscription};
+use super::{Stream, Variant};
+use crate::inventory::Change;
+use crate::join::{Joined, join};
+use crate::{Answer, Cause, Completeness, Demand, NameSet, Names, Resource, ResourceSet, ResourceType, Rule};
+use arcstr::ArcStr;
+
+/// What is sent whether or not it changed.
+enum Force {
+    All,
+    Only(NameSet),
+}
+
+impl Force {
+    fn includes(&self, name: &str) -> bool {
+        match self {
+            Force::All => true,
+            Force::Only(names) => names.contains(name),
+        }
+    }
+}
+
+struct Difference {
+    send: ResourceSet,
+    /// Held by the client and gone.
+    gone: NameSet,
+    /// Asked for and not there.
+    missing: NameSet,
+}
+
+impl Stream {
+    /// Envoy docs: `xds_protocol#grouping-resources-into-responses`, `#deleting-resources`.
+    pub(super) fn spec_difference(&mut self, at: usize, demand: Demand, answer: Answer) {
+        let Demand { resource_type, names, subscription, held, cause, .. } = demand;
+        drop((subscription, held));
+        let follow = self.others_follow(at, &cause);
+        let warming = self.warming_due(at);
+        let subscription = &mut self.subscriptions[at];
+        let (force, tell) = forced(&cause, &names, &warming);
+        let difference = subscription.difference(&names, &force, &tell, &answer);
+        subscription.note(&names, &difference, &answer);
+        drop((names, tell));
+        if answer.completeness == Completeness::Full {
+            subscription.names.adopt(answer.resources.names());
+        }
+        let Difference { send, mut gone, missing } = difference;
+        if self.variant == Variant::Delta {
+            let settled = send.names().union(&missing);
+            subscription.postpone(follow, &mut gone, &settled, &answer.version);
+        }
+        let told = gone.union(&missing);
+        if resource_type == ResourceType::Endpoint {
+            self.warmed(&send.names().union(&told));
+            if matches!(cause, Cause::Request | Cause::Reconnect) {
+                self.warming = NameSet::EMPTY;
+            }
+        }
+        let removed = if self.variant == Variant::Delta { told } else { NameSet::EMPTY };
+        // A wildcard without any resource: the client waits for the news that there is nothing.
+        let must = self.variant == Variant::Delta && cause == Cause::Request;
+        if send.is_empty() && removed.is_empty() && !must {
+            let subscription = &self.subscriptions[at];
+            let rule = match cause {
+                Cause::Reconnect => Rule::InitialVersions,
+                _ if subscription.error.is_some() => Rule::NackIsSilent,
+                _ => Rule::UnchangedIsSilent,
+            };
+            return self.silent(at, rule, cause);
+        }
+        let rule = self.difference_rule(&cause, send.is_empty() && !missing.is_empty());
+        self.send_difference(at, Draft { cause, rule, version: answer.version, resources: send, removed });
+    }
+
+    pub(super) fn send_difference(&mut self, at: usize, draft: Draft) {
+        let brought = draft.resources.names().clone();
+        let taken = draft.removed.clone();
+        let nonce = self.respond(at, draft);
+        let names = brought.union(&taken);
+        let subscription = &mut self.subscriptions[at];
+        let rest = subscription.refused.difference(&names);
+        let retry = rest.len() < subscription.refused.len();
+        subscription.refused = rest;
+        subscription.flights.depart(Flight { nonce, names, retry });
+        if subscription.resource_type == ResourceType::Cluster {
+            self.warmed(&taken);
+            self.warm(&brought);
+        }
+    }
+
+    fn difference_rule(&self, cause: &Cause, only_missing: bool) -> Rule {
+        match cause {
+            Cause::Warming => Rule::EndpointsAfterClusters,
+            Cause::Retry(_) => Rule::NackRetry,
+            Cause::Unsubscribe(_) => Rule::UnsubscribeUnderWildcard,
+            _ if only_missing => Rule::MissingIsTold,
+            Cause::Reconnect => Rule::InitialVersions,
+            _ if self.variant == Variant::Sotw => Rule::OnlyWhatChanged,
+            _ => Rule::Difference,
+        }
+    }
+}
+
+/// What must be sent, and which names must be told if they do not exist.
+fn forced(cause: &Cause, names: &Names, warming: &NameSet) -> (Force, NameSet) {
+    let only = |asked: &NameSet| (Force::Only(asked.union(warming)), asked.union(warming));
+    match cause {
+        Cause::Request => (Force::All, names.named().clone()),
+        Cause::Reconnect => (Force::Only(warming.clone()), names.named().clone()),
+        Cause::Subscribe(asked) | Cause::Unsubscribe(asked) | Cause::Retry(asked) => only(asked),
+        Cause::Warming => only(names.named()),
+        Cause::Push => only(&NameSet::EMPTY),
+    }
+}
+
+impl Subscription {
+    fn difference(&self, names: &Names, force: &Force, tell: &NameSet, answer: &Answer) -> Difference {
+        let resources = &answer.resources;
+        let full = answer.completeness == Completeness::Full;
+        let all = self.wildcard() || resources.names().is_subset(&self.names);
+        let covers = |name: &str| all || self.names.contains(name);
+        let (mut send, mut gone): (Vec<Resource>, Vec<ArcStr>) = (Vec::new(), Vec::new());
+        for step in join(resources.iter(), self.held.iter(), |r| r.name.as_str(), |(name, _)| name.as_str()) {
+            match step {
+                Joined::Left(r) if covers(&r.name) => send.push(r.clone()),
+                Joined::Both(r, (_, version)) if version != r.version || force.includes(&r.name) => {
+                    if covers(&r.name) {
+                        send.push(r.clone());
+                    }
+                }
+                Joined::Right((name, _)) if full && names.covers(name) => gone.push(name.clone()),
+                _ => {}
+            }
+        }
+        if let Completeness::Partial { removed } = &answer.completeness {
+            let given = |name: &&ArcStr| self.covers(name) && resources.get(name).is_none();
+            gone = removed
+                .iter()
+                .filter(given)
+                .filter(|n| self.held.contains(n) || tell.contains(n))
+                .cloned()
+                .collect();
+        }
+        let gone: NameSet = gone.into_iter().collect();
+        // The demand may be older than the subscription: a name that was given up since is not spoken of.
+        let missing = match full {
+            true => tell.difference(resources.names()).difference(&gone),
+            false => NameSet::EMPTY,
+        };
+        let missing = if self.wildcard() { missing } else { missing.intersection(&self.names) };
+        Difference { send: resources.kept(send), gone, missing }
+    }
+
+    /// What the client will hold once it has the difference.
+    fn note(&mut self, names: &Names, difference: &Difference, answer: &Answer) {
+        let whole = answer.completeness == Completeness::Full && *names == self.subscribed();
+        if whole {
+            let held = self.only_subscribed(&answer.resources);
+            return self.held.replace(held.versions().clone());
+        }
+        let taken = difference.gone.union(&difference.missing);
+        let steps = join(&difference.send, &taken, |r| r.name.as_str(), |n| n.as_str());
+        let changes: Vec<Change> = steps
+            .map(|step| match step {
+                Joined::Left(r) | Joined::Both(r, _) => (r.name.clone(), Some(r.version)),
+                Joined::Right(name) => (name.clone(), None),
+            })
+            .collect();
+        self.held.update(changes);
+    }
+
+    /// Keeps removals back while others follow, and drops those that are settled meanwhile.
+    fn postpone(&mut self, follow: bool, gone: &mut NameSet, settled: &NameSet, version: &ArcStr) {
+        let mut waiting = match std::mem::take(&mut self.leaving) {
+            Leaving::Names { names, .. } => names.difference(settled).difference(gone),
+            _ => NameSet::EMPTY,
+        };
+        if follow {
+            waiting = waiting.union(&std::mem::take(gone));
+        }
+        if !waiting.is_empty() {
+            self.leaving = Leaving::Names { names: waiting, version: version.clone() };
+        }
+    }
+}
