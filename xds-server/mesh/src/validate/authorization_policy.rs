@@ -26,14 +26,7 @@ pub(super) fn check(policy: &AuthorizationPolicy, f: Faults<'_>) {
         f.at("provider").push(what, "leave out provider, or write action: CUSTOM");
     }
     for (f, rule) in f.each("rules", rules) {
-        for (name, empty) in [
-            ("from", rule.from.as_ref().is_some_and(Vec::is_empty)),
-            ("to", rule.to.as_ref().is_some_and(Vec::is_empty)),
-        ] {
-            if empty && refuses_empty_lists() {
-                f.at(name).push(format!("{name} is empty"), format!("leave out {name} to match any"));
-            }
-        }
+        // An empty list of sources or operations is as good as none to protobuf.
         for (f, from) in f.each("from", rule.from.as_deref().unwrap_or_default()) {
             match &from.source {
                 Some(given) => source(given, custom, f.at("source")),

@@ -40,6 +40,11 @@ impl Faults<'_> {
         list.iter().enumerate().map(move |(i, item)| (place(i), item))
     }
 
+    /// What `decode`, told where it is, makes of what was kept here as it was written; its fault is put down.
+    pub(super) fn decoded<T>(&self, decode: impl FnOnce(&str) -> Result<T, Fault>) -> Option<T> {
+        decode(&self.path.to_string()).map_err(|fault| self.found.borrow_mut().push(fault)).ok()
+    }
+
     /// Puts down a fault of what is here: `what` is wrong, and what to do about it.
     pub(super) fn push(&self, what: impl Into<String>, hint: impl Into<String>) {
         self.found.borrow_mut().push(Fault::new(self.path.to_string(), what, hint));

@@ -233,7 +233,7 @@ mod tests {
             ("10.0.0.0/33", false, false),
             ("10.0.0.0/08", false, false),
             ("10.0.0.0/", false, false),
-            ("fe80::1%eth0/64", false, false),
+            ("fe80::1%eth0/64", true, false),
         ] {
             assert_eq!((is_ip(text), is_cidr(text)), (address, block), "{text:?}");
         }

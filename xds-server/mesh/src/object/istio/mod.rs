@@ -30,7 +30,7 @@ pub use service_entry::{Location, Resolution, ServiceEntry, ServiceEntryPort, Wo
 pub use sidecar::{
     CaptureMode, EgressListener, IngressListener, SidecarPort, Sidecar, SidecarOutboundTrafficPolicy,
 };
-pub use telemetry::Telemetry;
+pub use telemetry::{CustomTag, Metrics, ProviderRef, TagOperation, Telemetry, Tracing};
 pub use traffic_policy::{
     ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, Distribute, Failover, H2Upgrade, HttpCookie, HttpPool,
     KeepAlive, LoadBalancer, LocalityLb, Maglev, OutlierDetection, PortTrafficPolicy, ProxyProtocol,
@@ -39,7 +39,7 @@ pub use traffic_policy::{
 };
 pub use virtual_service::{
     Abort, Cors, Delay, Delegate, Destination, DirectResponse, Fault, HeaderOperations, Headers, HttpMatch, HttpMirror,
-    HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4Match, RegexRewrite, RouteDestination,
+    HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4Match, RegexRewrite, ResponseBody, RouteDestination,
     StringMatch, TcpRoute, TlsMatch, TlsRoute, VirtualService,
 };
 
