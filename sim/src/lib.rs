@@ -1,1 +1,5 @@
 //! Fleets of real Envoys, scenarios and their reports.
+
+pub mod envoy;
+pub mod scenario;
+pub mod topology;

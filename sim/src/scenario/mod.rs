@@ -1,0 +1,25 @@
+//! Scenarios: what is done to a mesh step by step, the runner that does it with real Envoys, and the events it emits.
+
+mod choice;
+mod event;
+mod expect;
+mod figure;
+mod file;
+mod lab;
+mod measure;
+mod mesh;
+mod pattern;
+mod plan;
+mod runner;
+mod sampler;
+mod words;
+
+pub use event::{Environment, Event, Gauges, Millis, Opening, Outcome, Sample, Side, StepResult};
+pub use expect::{Check, Expectation, ExpectationError, Variables, Verdict};
+pub use figure::{Figure, Figures, Quantity, Unit, UnknownFigure};
+pub use file::{Api, CrowdFile, Envoys, Expectations, Purge, Scenario, ScenarioError, Step};
+pub use lab::{ControlPlane, Fleet, LabError, Probe, STATIC_CLUSTERS, Traffic, proxy_name};
+pub use mesh::{MeshError, MeshFolder};
+pub use pattern::{Pattern, PatternError};
+pub use plan::{Layer, Options, Plan, PlanError, PlannedStep};
+pub use runner::Runner;

@@ -1,0 +1,382 @@
+//! Runs a plan: changes the mesh, waits until all proxies have taken the change, measures, checks. It tells everything as
+//! events and decides by nothing that its listeners do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use xdslab_mesh::object::kubernetes::Pod;
+
+use super::choice::Choice;
+use super::event::{Environment, Event, Millis, Opening, Outcome, StepResult};
+use super::expect::{Check, Verdict};
+use super::figure::{Figure, Figures, Quantity, Unit};
+use super::file::Purge;
+use super::lab::{ControlPlane, Fleet, LabError, Probe, Traffic, proxy_name};
+use super::measure;
+use super::mesh::MeshFolder;
+use super::plan::{Plan, PlannedStep};
+use super::sampler;
+
+/// A run of a plan, with the control plane and the fleet that it uses up.
+#[derive(Debug)]
+pub struct Runner<C, F> {
+    /// What is done.
+    pub plan: Plan,
+    /// Where it runs.
+    pub environment: Environment,
+    /// Serves the mesh.
+    pub control: C,
+    /// Takes it.
+    pub fleet: F,
+    /// The mesh, still empty.
+    pub mesh: MeshFolder,
+    /// Who listens. A listener that has gone is no reason to stop.
+    pub events: mpsc::Sender<Event>,
+    /// Ends the run early.
+    pub stop: CancellationToken,
+}
+
+impl<C: ControlPlane, F: Fleet> Runner<C, F> {
+    /// Runs all steps, ends the fleet and the control plane, and says how it went.
+    pub async fn run(self) -> Outcome {
+        let choice = Choice::new(self.plan.watch.clone(), self.plan.envoys.clone());
+        let run = Run {
+            plan: Arc::new(self.plan),
+            control: self.control,
+            fleet: self.fleet,
+            mesh: Some(self.mesh),
+            teller: Teller { events: self.events, begun: Instant::now() },
+            choice,
+        };
+        run.run(self.environment, self.stop).await
+    }
+}
+
+/// Sends events and knows the time.
+#[derive(Clone, Debug)]
+pub(super) struct Teller {
+    events: mpsc::Sender<Event>,
+    begun: Instant,
+}
+
+impl Teller {
+    pub(super) async fn tell(&self, event: Event) {
+        // Nobody listens any more: the run goes on to its end all the same.
+        let _ = self.events.send(event).await;
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        millis(self.begun.elapsed())
+    }
+}
+
+fn millis(time: Duration) -> Millis {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+struct Run<C, F> {
+    plan: Arc<Plan>,
+    control: C,
+    fleet: F,
+    /// Absent while it is being read.
+    mesh: Option<MeshFolder>,
+    teller: Teller,
+    choice: Choice,
+}
+
+impl<C: ControlPlane, F: Fleet> Run<C, F> {
+    async fn run(mut self, environment: Environment, stop: CancellationToken) -> Outcome {
+        let plan = self.plan.clone();
+        self.teller.tell(Event::RunStarted(Box::new(opening(&plan, environment)))).await;
+        let sampler = sampler::start(self.fleet.probe(), self.choice.watched(), self.teller.clone());
+        let mut outcome = Outcome::Passed;
+        for (index, step) in plan.steps.iter().enumerate() {
+            let result = tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    outcome = Outcome::Interrupted;
+                    break;
+                }
+                result = self.step(index, step) => result,
+            };
+            match result {
+                Ok(result) => {
+                    if result.missed().next().is_some() {
+                        outcome = Outcome::Missed;
+                    }
+                    self.teller.tell(Event::StepEnded(Box::new(result))).await;
+                }
+                Err(error) => {
+                    outcome = Outcome::Broken { reason: error.0 };
+                    break;
+                }
+            }
+        }
+        sampler.stop().await;
+        self.fleet.stop().await;
+        self.control.stop().await;
+        let at = self.teller.now();
+        self.teller.tell(Event::RunEnded { at, outcome: outcome.clone() }).await;
+        outcome
+    }
+
+    async fn step(&mut self, index: usize, step: &PlannedStep) -> Result<StepResult, LabError> {
+        let started = self.teller.now();
+        self.teller.tell(Event::StepStarted { at: started, step: index }).await;
+        let traffic = self.control.traffic();
+        let deadline = Instant::now() + step.deadline;
+        let begun = Instant::now();
+
+        let pods = self.change(index, step).await?;
+        let chosen = self.choice.choose(&pods);
+        let names: BTreeSet<_> = chosen.iter().map(|pod| proxy_name(pod)).collect();
+        let gone: BTreeSet<_> = self.fleet.running().difference(&names).cloned().collect();
+        self.fleet.remove(&gone).await;
+        let mut times = Times::default();
+        let kept = self.fleet.running();
+        if !kept.is_empty() && changes_mesh(index, step) {
+            times.pushed = self.wait(&kept, deadline, false).await.then(|| millis(begun.elapsed()));
+        }
+        let new: Vec<_> = chosen.into_iter().filter(|pod| !kept.contains(&proxy_name(pod))).collect();
+        if !new.is_empty() {
+            self.start(new, deadline).await;
+        }
+        if step.purge == Some(Purge::Restart) {
+            self.restart(deadline).await;
+        }
+        let running = self.fleet.running();
+        if self.wait(&running, deadline, true).await {
+            times.converged = Some(millis(begun.elapsed()));
+        }
+        let failed = self.tell_failures().await;
+
+        let (watched, proxies) = self.measure(&running, traffic.as_ref()).await;
+        let mesh = self.mesh.as_ref();
+        let mut result = StepResult {
+            step: index,
+            name: step.name.clone(),
+            about: step.about.clone(),
+            started,
+            ended: self.teller.now(),
+            pushed: times.pushed,
+            converged: times.converged,
+            proxy: watched.clone(),
+            watched: watched.and_then(|name| proxies.get(&name).copied()).unwrap_or_default(),
+            total: Figures::sum(proxies.values()),
+            envoys: running.len(),
+            services: mesh.map_or(0, MeshFolder::services),
+            injected: pods.len(),
+            checks: Vec::new(),
+        };
+        result.checks = self.check(step, &result, &running, &names, failed);
+        sleep(step.hold).await;
+        Ok(result)
+    }
+
+    /// Changes the mesh as the step says; the pods that have a sidecar now.
+    async fn change(&mut self, index: usize, step: &PlannedStep) -> Result<Vec<Arc<Pod>>, LabError> {
+        let Some(mut mesh) = self.mesh.take() else {
+            return Err(LabError("the mesh could not be read".to_owned()));
+        };
+        let (plan, delete, scale) = (self.plan.clone(), step.delete.clone(), step.scale.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            let first = if index == 0 { &plan.mesh[..] } else { &[] };
+            let layers: Vec<_> = first.iter().chain(&plan.steps[index].apply).cloned().collect();
+            let batch = mesh.change(&delete, &layers, &scale);
+            let pods = mesh.injected();
+            (mesh, batch, pods)
+        });
+        let (mesh, batch, pods) = work.await.map_err(|e| LabError(format!("reading the mesh failed: {e}")))?;
+        let batch = batch.map_err(|e| LabError(e.to_string()))?;
+        for mut problem in batch.new_problems {
+            problem.file = mesh.shown(&problem.file);
+            self.teller.tell(Event::Problem { text: problem.to_string() }).await;
+        }
+        self.mesh = Some(mesh);
+        let is_delete = |change: &&xdslab_mesh::Change| matches!(change, xdslab_mesh::Change::Delete(_));
+        let deleted = batch.changes.changes.iter().filter(is_delete).count();
+        let applied = batch.changes.changes.len() - deleted;
+        if !batch.changes.is_empty() {
+            self.control.apply(batch.changes).await?;
+        }
+        self.teller.tell(Event::Applied { at: self.teller.now(), applied, deleted }).await;
+        Ok(pods)
+    }
+
+    async fn start(&mut self, pods: Vec<Arc<Pod>>, deadline: Instant) {
+        let wanted = pods.len();
+        let fleet = &mut self.fleet;
+        let work = async |progress: &watch::Sender<usize>| fleet.start(pods, progress).await;
+        told(work, deadline, |ready| Event::Starting { ready, wanted }, &self.teller).await;
+    }
+
+    async fn restart(&mut self, deadline: Instant) {
+        let names = self.fleet.running();
+        let wanted = names.len();
+        let fleet = &mut self.fleet;
+        let work = async |progress: &watch::Sender<usize>| fleet.restart(&names, progress).await;
+        told(work, deadline, |ready| Event::Starting { ready, wanted }, &self.teller).await;
+    }
+
+    /// Waits until `proxies` have ACKed, by the control plane's account, and, if `settled`, until their own figures
+    /// agree; whether that was so before the deadline.
+    async fn wait(&self, proxies: &BTreeSet<String>, deadline: Instant, settled: bool) -> bool {
+        let wanted = proxies.len();
+        let work = async |progress: &watch::Sender<usize>| {
+            self.control.acked(proxies, progress).await;
+            if settled {
+                measure::settled(&self.fleet.probe(), proxies, || self.control.traffic()).await;
+            }
+        };
+        told(work, deadline, |acked| Event::Acked { acked, wanted }, &self.teller).await
+    }
+
+    async fn tell_failures(&mut self) -> usize {
+        let failures = self.fleet.failures();
+        let count = failures.len();
+        for (proxy, reason) in failures {
+            self.teller.tell(Event::Failed { proxy, reason }).await;
+        }
+        count
+    }
+
+    /// The watched proxy's name, and the figures of every one: memory first, then what costs memory to ask.
+    async fn measure(
+        &self,
+        running: &BTreeSet<String>,
+        before: Option<&BTreeMap<String, Traffic>>,
+    ) -> (Option<String>, BTreeMap<String, Figures>) {
+        let probe = self.fleet.probe();
+        let watched = self.choice.find(running);
+        measure::quiet(&probe, watched.as_deref()).await;
+        let mut proxies = measure::figures(&probe, running).await;
+        if let Some(now) = self.control.traffic() {
+            for (name, figures) in &mut proxies {
+                let now = now.get(name).copied().unwrap_or_default();
+                let before = before.and_then(|all| all.get(name)).copied().unwrap_or_default();
+                figures.pushes = Some(now.pushes.saturating_sub(before.pushes));
+                figures.bytes = Some(now.bytes.saturating_sub(before.bytes));
+            }
+        }
+        (watched, proxies)
+    }
+
+    fn check(
+        &self,
+        step: &PlannedStep,
+        result: &StepResult,
+        running: &BTreeSet<String>,
+        wanted: &BTreeSet<String>,
+        failed: usize,
+    ) -> Vec<Check> {
+        let mut checks = Vec::new();
+        if failed > 0 || running.len() < wanted.len() {
+            checks.push(missed("envoys that run", wanted.len().to_string(), format!("{}", running.len())));
+        }
+        if result.converged.is_none() {
+            let late = self.control.late(running);
+            let seen = if late.is_empty() {
+                "clusters still warm, or are not those that were sent".to_owned()
+            } else {
+                let shown: Vec<_> = late.iter().take(3).map(String::as_str).collect();
+                format!("{} have not: {}", late.len(), shown.join(", "))
+            };
+            checks.push(missed("ACKs", format!("all within {} s", step.deadline.as_secs()), seen));
+        }
+        if result.proxy.is_none() {
+            checks.push(missed("watched proxy", format!("a pod {}", self.plan.watch), "none runs".to_owned()));
+        }
+        checks.extend(step.expect.iter().map(|(figure, expectation)| {
+            let seen = figure_of(result, *figure);
+            let variables = self.plan.variables;
+            let verdict = match seen {
+                Some(seen) if expectation.is_met(seen, variables) => Verdict::Met,
+                Some(_) => Verdict::Missed,
+                None => Verdict::Unknown,
+            };
+            Check {
+                figure: figure.to_string(),
+                expected: expectation.show(variables),
+                seen: seen.map_or("nothing".to_owned(), |seen| show(seen, figure.quantity.unit())),
+                verdict,
+            }
+        }));
+        checks
+    }
+}
+
+#[derive(Default)]
+struct Times {
+    pushed: Option<Millis>,
+    converged: Option<Millis>,
+}
+
+fn opening(plan: &Plan, environment: Environment) -> Opening {
+    Opening {
+        scenario: plan.name.clone(),
+        title: plan.title.clone(),
+        about: plan.about.clone(),
+        side: plan.side,
+        watch: plan.watch.to_string(),
+        services: plan.variables.services,
+        steps: plan.steps.iter().map(|step| step.name.clone()).collect(),
+        notes: plan.notes.clone(),
+        environment,
+    }
+}
+
+fn changes_mesh(index: usize, step: &PlannedStep) -> bool {
+    index == 0 || !(step.apply.is_empty() && step.delete.is_empty() && step.scale.is_empty())
+}
+
+/// Does `work` and tells its progress as events; whether it came to its end before the deadline.
+async fn told(
+    work: impl AsyncFnOnce(&watch::Sender<usize>),
+    deadline: Instant,
+    event: impl Fn(usize) -> Event,
+    teller: &Teller,
+) -> bool {
+    let (progress, mut seen) = watch::channel(0);
+    let work = async move {
+        let is_done = timeout_at(deadline, work(&progress)).await.is_ok();
+        drop(progress); // which ends those who tell it
+        is_done
+    };
+    let telling = async {
+        while seen.changed().await.is_ok() {
+            let number = *seen.borrow_and_update();
+            teller.tell(event(number)).await;
+        }
+    };
+    tokio::join!(work, telling).0
+}
+
+fn missed(figure: &str, expected: String, seen: String) -> Check {
+    Check { figure: figure.to_owned(), expected, seen, verdict: Verdict::Missed }
+}
+
+fn figure_of(result: &StepResult, figure: Figure) -> Option<u64> {
+    match figure.quantity {
+        Quantity::Envoys => u64::try_from(result.envoys).ok(),
+        Quantity::Pushed => result.pushed,
+        Quantity::Converged => result.converged,
+        quantity if figure.is_total => result.total.get(quantity),
+        quantity => result.watched.get(quantity),
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // shown with one decimal
+fn show(value: u64, unit: Unit) -> String {
+    match unit {
+        Unit::Count => value.to_string(),
+        Unit::Bytes => format!("{:.1} MiB", value as f64 / f64::from(1 << 20)),
+        Unit::Time => format!("{value} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
