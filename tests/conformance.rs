@@ -26,7 +26,7 @@ fn clusters_and_endpoints(golden: &Path) -> datatest_stable::Result<()> {
 
 fn compare(case: &Case) -> Result<Vec<String>> {
     let mut mesh = Mesh::new();
-    let (_source, batch) = FileSource::load(&[case.mesh()])?;
+    let (_source, batch) = FileSource::load([case.mesh()])?;
     mesh.apply(batch.changes);
     let snapshot = mesh.snapshot();
     let generator = Generator::new();

@@ -16,6 +16,7 @@ use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet
 use super::cluster::name::parse_outbound;
 use super::cluster::policy::Policy;
 use super::cluster::{self, Outbound};
+use super::delta::Plan;
 use super::endpoint::{self, Assignment};
 use super::memo::{Memo, address};
 use super::view::View;
@@ -127,8 +128,8 @@ impl Generator {
     pub fn answer(&self, view: &View, demand: &Demand, push: Option<&PushRequest>) -> Answer {
         self.keep_pace(view);
         let full = |resources| (resources, Completeness::Full);
-        let (resources, completeness) = match demand.resource_type {
-            ResourceType::Cluster => full(named(self.clusters(view), &demand.names)),
+        let (resources, completeness) = match &demand.resource_type {
+            ResourceType::Cluster => self.cluster_answer(view, demand, push),
             ResourceType::Endpoint => self.endpoint_answer(view, &demand.names, push),
             ResourceType::Route => full(empty_routes(&demand.names)),
             _ => full(ResourceSet::default()),
@@ -204,12 +205,35 @@ impl Generator {
     }
 
     fn service_clusters(&self, view: &View, inputs: ServiceInputs) -> Arc<[Resource]> {
+        if inputs.depends_on_place() {
+            return inputs.clusters(view);
+        }
         let key = ServiceKey { inputs: inputs.addresses(), traits: traits(view) };
         self.services.get(key, self.now(), || (inputs.clusters(view), inputs)).0
     }
 
+    fn cluster_answer(
+        &self,
+        view: &View,
+        demand: &Demand,
+        push: Option<&PushRequest>,
+    ) -> (ResourceSet, Completeness) {
+        let held = demand.held.names();
+        let plan = push.filter(|_| !demand.forced).and_then(|push| Plan::of(view, push, held.iter()));
+        match plan {
+            None => (named(self.clusters(view), &demand.names), Completeness::Full),
+            Some(plan) => {
+                let built = plan.build.iter().filter_map(|host| view.scope.service(host));
+                let shared = built.flat_map(|s| self.service_clusters(view, ServiceInputs::of(view, s)).to_vec());
+                let made = ResourceSet::new(shared.chain(cluster::own(view)).collect());
+                let gone = plan.doubtful.into_iter().filter(|name| made.get(name).is_none());
+                (made.clone(), Completeness::Partial { removed: gone.collect() })
+            }
+        }
+    }
+
     fn endpoint_answer(&self, view: &View, names: &Names, push: Option<&PushRequest>) -> (ResourceSet, Completeness) {
-        let all = names.iter();
+        let all = names.named().iter();
         match push.and_then(|push| Touched::of(view, push)) {
             None => (self.endpoints(view, all), Completeness::Full),
             Some(touched) => {
@@ -221,7 +245,7 @@ impl Generator {
 
     fn assignment(&self, view: &View, name: &ArcStr) -> Resource {
         let encode = |cla: xdslab_proto::ordered::ClusterLoadAssignment| {
-            Resource::new(name.clone(), cla.encode_to_vec().into())
+            Resource::new(name.clone(), cla.encode_to_vec())
         };
         let nothing = || encode(endpoint::empty(name));
         let Some(parts) = parse_outbound(name) else { return nothing() };
@@ -271,7 +295,7 @@ fn named(all: ResourceSet, names: &Names) -> ResourceSet {
     if names.is_wildcard() {
         return all;
     }
-    ResourceSet::new(names.iter().filter_map(|name| all.get(name).cloned()).collect())
+    all.filter(|resource| names.covers(&resource.name))
 }
 
 /// Route tables without routes: a listener that waits for one by that name can start.
@@ -279,9 +303,9 @@ fn empty_routes(names: &Names) -> ResourceSet {
     use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
     let empty = |name: &ArcStr| {
         let table = RouteConfiguration { name: name.to_string(), ..Default::default() };
-        Resource::new(name.clone(), table.encode_to_vec().into())
+        Resource::new(name.clone(), table.encode_to_vec())
     };
-    ResourceSet::new(names.iter().map(empty).collect())
+    ResourceSet::new(names.named().iter().map(empty).collect())
 }
 
 /// Whose endpoints a push can have changed (istiod: `pilot/pkg/xds/eds.go`, `canSendPartialFullPushes`).

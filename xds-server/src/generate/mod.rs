@@ -1,6 +1,7 @@
 //! From what a proxy may see to Envoy's resources. Pure: same view, same bytes.
 
 mod cluster;
+mod delta;
 mod endpoint;
 mod generator;
 mod memo;

@@ -57,19 +57,33 @@ impl PodEntry {
 pub(crate) struct Pods(BTreeMap<(ArcStr, ArcStr), Arc<PodEntry>>);
 
 impl Pods {
-    /// Indexes `pods`; entries that are as before are shared with `previous`.
+    /// Indexes all of `pods`; entries that are as before are shared with `previous`.
     pub fn new<'a>(
         pods: impl Iterator<Item = &'a Arc<Pod>>,
         node: impl Fn(&ArcStr) -> Option<&'a Arc<Node>>,
         previous: &Self,
     ) -> Self {
-        let entry = |pod: &Arc<Pod>| {
-            let key = (pod.metadata.namespace.clone(), pod.metadata.name.clone());
+        let mut index = Self::default();
+        for pod in pods {
             let entry = PodEntry::new(pod, node(&pod.spec.node_name).map(Arc::as_ref));
-            let kept = previous.0.get(&key).filter(|old| ***old == entry).cloned();
-            (key, kept.unwrap_or_else(|| Arc::new(entry)))
-        };
-        Self(pods.map(entry).collect())
+            let kept = previous.get(&pod.metadata.namespace, &pod.metadata.name).filter(|old| ***old == entry);
+            let entry = kept.cloned().unwrap_or_else(|| Arc::new(entry));
+            index.0.insert((pod.metadata.namespace.clone(), pod.metadata.name.clone()), entry);
+        }
+        index
+    }
+
+    /// Puts one Pod in, or in the place of the one of its name; takes it out where there is none any more.
+    pub fn set(&mut self, namespace: &ArcStr, name: &ArcStr, pod: Option<(&Arc<Pod>, Option<&Arc<Node>>)>) {
+        let key = (namespace.clone(), name.clone());
+        match pod {
+            Some((pod, node)) => {
+                self.0.insert(key, Arc::new(PodEntry::new(pod, node.map(Arc::as_ref))));
+            }
+            None => {
+                self.0.remove(&key);
+            }
+        }
     }
 
     /// The Pod of that name.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arcstr::ArcStr;
 
 use crate::endpoint::EndpointSet;
+use crate::object::ObjectKey;
 use crate::rules::{ConfigKey, ConfigKind};
 use crate::service::Service;
 
@@ -66,6 +67,19 @@ impl Effects {
     pub(super) fn add(&mut self, kind: ConfigKind, name: ArcStr, namespace: ArcStr, reason: Reason) {
         self.keys.insert(ConfigKey { kind, name, namespace });
         *self.reasons.entry(reason).or_default() += 1;
+    }
+
+    /// A rule of that kind changed.
+    pub(super) fn config(&mut self, kind: ConfigKind, key: &ObjectKey) {
+        self.add(kind, key.name.clone(), key.namespace.clone(), Reason::Config);
+    }
+
+    /// A service changed, if that is not known yet.
+    pub(super) fn service(&mut self, hostname: ArcStr, namespace: ArcStr) {
+        let key = ConfigKey { kind: ConfigKind::ServiceEntry, name: hostname, namespace };
+        if !self.keys.contains(&key) {
+            self.add(ConfigKind::ServiceEntry, key.name, key.namespace, Reason::Service);
+        }
     }
 
     pub(super) fn force(&mut self, reason: Reason) {

@@ -179,14 +179,20 @@ impl Mesh {
         if everything || !dirty.services.is_empty() || !dirty.namespaces.is_empty() {
             let changed = self.models.refresh(&self.store, &mesh, &dirty.services, &dirty.namespaces, everything);
             for (host, namespace) in changed {
-                effects.add(ConfigKind::ServiceEntry, host, namespace, Reason::Service);
-                self.stale.extend([Part::Services, Part::Targets]);
+                effects.service(host, namespace);
+                self.stale.insert(Part::Services);
             }
         }
-        if everything || dirty.pods {
-            let node = |name: &ArcStr| self.store.nodes.get("", name);
+        let node = |name: &ArcStr| self.store.nodes.get("", name);
+        if everything {
             let visible = self.store.pods.iter().filter(|p| self.store.selects(&mesh, &p.metadata.namespace));
             self.pods = Arc::new(Pods::new(visible, node, &self.pods));
+        } else if !dirty.pods.is_empty() {
+            let pods = Arc::make_mut(&mut self.pods);
+            for (namespace, name) in &dirty.pods {
+                let visible = self.store.pods.get(namespace, name).filter(|_| self.store.selects(&mesh, namespace));
+                pods.set(namespace, name, visible.map(|p| (p, node(&p.spec.node_name))));
+            }
         }
         if everything || dirty.entries {
             let visible = self.store.workload_entries.iter();
@@ -227,8 +233,6 @@ impl Mesh {
                 before => {
                     let (hostname, namespace) = key.clone();
                     effects.endpoints(hostname, namespace, before.as_deref(), &set, headless);
-                    // Original-destination clusters and inbound targets look at endpoints too.
-                    self.stale.insert(Part::Targets);
                     index.0.insert(key, Arc::new(set));
                 }
             }
@@ -285,7 +289,7 @@ struct Dirty {
     namespaces: BTreeSet<ArcStr>,
     /// Namespaces whose endpoints must be made anew.
     endpoints: BTreeSet<ArcStr>,
-    pods: bool,
+    pods: BTreeSet<(ArcStr, ArcStr)>,
     entries: bool,
     parts: BTreeSet<Part>,
 }
@@ -293,7 +297,6 @@ struct Dirty {
 impl Dirty {
     fn note(&mut self, key: &ObjectKey, before: Option<&Object>, after: Option<&Object>, effects: &mut Effects) {
         let namespace = &key.namespace;
-        let mut config = |kind| effects.add(kind, key.name.clone(), namespace.clone(), Reason::Config);
         match key.kind {
             Kind::ConfigMap => {
                 self.everything = true;
@@ -308,46 +311,49 @@ impl Dirty {
             }
             Kind::Node => {
                 self.everything = true;
-                self.pods = true;
             }
             Kind::Service | Kind::ServiceEntry => {
                 self.services.insert(key.clone());
                 self.endpoints.insert(namespace.clone());
+                self.parts.insert(Part::Targets);
+                if key.kind == Kind::Service {
+                    // Whatever changed: the ports of its pods, which only their own proxies know, may be among it.
+                    let hostname = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", key.name);
+                    effects.add(ConfigKind::ServiceEntry, hostname, namespace.clone(), Reason::Service);
+                }
             }
             Kind::EndpointSlice => {
                 self.endpoints.insert(namespace.clone());
             }
             Kind::Pod => {
-                self.pods = true;
+                self.pods.insert((namespace.clone(), key.name.clone()));
                 self.endpoints.insert(namespace.clone());
-                self.parts.insert(Part::Targets);
                 effects.proxies.insert((namespace.clone(), key.name.clone()));
             }
             Kind::WorkloadEntry => {
                 self.entries = true;
                 self.endpoints.insert(namespace.clone());
-                self.parts.insert(Part::Targets);
             }
             Kind::VirtualService => {
                 self.parts.insert(Part::VirtualServices);
-                config(ConfigKind::VirtualService);
+                effects.config(ConfigKind::VirtualService, key);
             }
             Kind::DestinationRule => {
                 self.parts.insert(Part::DestinationRules);
-                config(ConfigKind::DestinationRule);
+                effects.config(ConfigKind::DestinationRule, key);
             }
             Kind::Sidecar => {
                 self.parts.insert(Part::Sidecars);
-                config(ConfigKind::Sidecar);
+                effects.config(ConfigKind::Sidecar, key);
             }
             Kind::PeerAuthentication => {
                 self.parts.insert(Part::PeerAuthentications);
-                config(ConfigKind::PeerAuthentication);
+                effects.config(ConfigKind::PeerAuthentication, key);
             }
-            Kind::AuthorizationPolicy => config(ConfigKind::AuthorizationPolicy),
-            Kind::RequestAuthentication => config(ConfigKind::RequestAuthentication),
-            Kind::Telemetry => config(ConfigKind::Telemetry),
-            Kind::Gateway => config(ConfigKind::Gateway),
+            Kind::AuthorizationPolicy => effects.config(ConfigKind::AuthorizationPolicy, key),
+            Kind::RequestAuthentication => effects.config(ConfigKind::RequestAuthentication, key),
+            Kind::Telemetry => effects.config(ConfigKind::Telemetry, key),
+            Kind::Gateway => effects.config(ConfigKind::Gateway, key),
             // Made into Pods by the source; istiod does not read them.
             Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
         }

@@ -105,7 +105,7 @@ impl DestinationRuleIndex {
         let found = self.exported.get(of).and_then(|hosts| hosts.of(hostname)).unwrap_or_default();
         let usable = |r: &&Arc<MergedRule>| {
             let set = &r.export_to;
-            set.is_empty() || set.contains("*") || set.contains(to) || (set.contains(".") && of == to)
+            set.is_empty() || set.contains("*") || set.contains(to)
         };
         found.iter().filter(usable).cloned().collect()
     }

@@ -102,18 +102,22 @@ fn at_port(service: &Arc<Service>, port: Option<u32>) -> Arc<Service> {
 
 /// Keeps of each host the services of one namespace: the proxy's own, else the first, Kubernetes before others.
 fn one_namespace_a_host(picked: Vec<(Arc<Service>, ArcStr)>, own: &ArcStr) -> Vec<(Arc<Service>, ArcStr)> {
-    let mut chosen: HashMap<ArcStr, (ArcStr, bool)> = HashMap::new();
+    let mut chosen: HashMap<&str, &Service> = HashMap::with_capacity(picked.len());
+    let mut is_shared = false;
     for (service, _) in &picked {
-        let is_kubernetes = service.registry == Registry::Kubernetes;
-        let at = chosen
-            .entry(service.hostname.clone())
-            .or_insert_with(|| (service.namespace.clone(), is_kubernetes));
-        let better = service.namespace == *own || (!at.1 && is_kubernetes && at.0 != *own);
-        if better {
-            *at = (service.namespace.clone(), is_kubernetes);
+        let at = chosen.entry(&service.hostname).or_insert(service);
+        is_shared = is_shared || at.namespace != service.namespace;
+        let is_better = |s: &Service| s.registry == Registry::Kubernetes && at.registry != Registry::Kubernetes;
+        if service.namespace == *own || (is_better(service) && at.namespace != *own) {
+            *at = service;
         }
     }
-    picked.into_iter().filter(|(s, _)| chosen.get(&s.hostname).is_some_and(|(ns, _)| *ns == s.namespace)).collect()
+    if !is_shared {
+        return picked;
+    }
+    let kept: Vec<bool> =
+        picked.iter().map(|(s, _)| chosen.get(s.hostname.as_str()).is_some_and(|c| c.namespace == s.namespace)).collect();
+    picked.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(picked, _)| picked).collect()
 }
 
 /// The service with those of its other names that the same entries import.

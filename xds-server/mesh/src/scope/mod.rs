@@ -1,16 +1,18 @@
 //! What one proxy may see of a mesh, and why (istiod: `pilot/pkg/model/sidecar.go`).
 
 mod build;
+mod explain;
 mod hosts;
 mod listener;
 mod merge;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arcstr::ArcStr;
 
 pub use build::ScopeInputs;
+pub use explain::Absence;
 pub use listener::EgressScope;
 
 pub use crate::rules::MergedRule;
@@ -67,7 +69,7 @@ pub struct Scope {
     name: ArcStr,
     namespace: ArcStr,
     root_namespace: ArcStr,
-    sidecar: Option<Arc<Config<Sidecar>>>,
+    selected: SelectedSidecar,
     listeners: Vec<EgressScope>,
     services: Vec<Arc<Service>>,
     imports: Vec<Import>,
@@ -89,7 +91,12 @@ impl Scope {
 
     /// The Sidecar, if there is one.
     pub fn sidecar(&self) -> Option<&Arc<Config<Sidecar>>> {
-        self.sidecar.as_ref()
+        self.selected.config()
+    }
+
+    /// Which Sidecar it is: one of the namespace, the root namespace's, or none.
+    pub fn selected(&self) -> &SelectedSidecar {
+        &self.selected
     }
 
     /// Egress listeners in order, each with what it imports; one that imports everything where there is no Sidecar.
@@ -134,7 +141,7 @@ impl Scope {
 
     /// The Sidecar's pool for an inbound port: the ingress listener's own, else that of the whole Sidecar.
     pub fn inbound_connection_pool(&self, port: u32) -> Option<&ConnectionPool> {
-        let spec = &self.sidecar.as_ref()?.spec;
+        let spec = &self.sidecar()?.spec;
         let listener = spec.ingress.iter().find(|i| i.port.as_ref().is_some_and(|p| p.number == port));
         listener.and_then(|l| l.connection_pool.as_ref()).or(spec.inbound_connection_pool.as_ref())
     }
@@ -145,9 +152,10 @@ impl Scope {
             ConfigKind::AuthorizationPolicy | ConfigKind::RequestAuthentication | ConfigKind::Telemetry => {
                 key.namespace == self.root_namespace || key.namespace == self.namespace
             }
+            ConfigKind::ServiceEntry | ConfigKind::Endpoints => {
+                self.service(&key.name).is_some_and(|s| s.namespace == key.namespace)
+            }
             ConfigKind::Sidecar
-            | ConfigKind::ServiceEntry
-            | ConfigKind::Endpoints
             | ConfigKind::VirtualService
             | ConfigKind::DestinationRule
             | ConfigKind::PeerAuthentication => self.dependencies.contains(key),
@@ -162,7 +170,7 @@ impl Scope {
         listeners: Vec<EgressScope>,
         merged: merge::Merged,
     ) -> Self {
-        let sidecar = selected.config().cloned();
+        let sidecar = selected.config();
         let (services, imports) = merged.finish();
         let by_host = services.iter().enumerate().map(|(i, s)| (s.hostname.clone(), i)).collect();
         let rules: HashMap<_, _> = services
@@ -171,10 +179,10 @@ impl Scope {
             .filter(|(_, found)| !found.is_empty())
             .collect();
         let mut scope = Self {
-            name: sidecar.as_ref().map_or(arcstr::literal!("default-sidecar"), |s| s.meta.name.clone()),
+            name: sidecar.map_or(arcstr::literal!("default-sidecar"), |s| s.meta.name.clone()),
             namespace: namespace.clone(),
             root_namespace: inputs.mesh.root_namespace.clone(),
-            sidecar,
+            selected: selected.clone(),
             listeners,
             services,
             imports,
@@ -186,19 +194,16 @@ impl Scope {
         scope
     }
 
+    /// All but services, which are found by host.
     fn find_dependencies(&self, inputs: &ScopeInputs<'_>) -> BTreeSet<ConfigKey> {
         let mut all = BTreeSet::new();
         let own = |s: &Arc<Config<Sidecar>>| ConfigKey::new(ConfigKind::Sidecar, &s.meta.name, &s.meta.namespace);
-        all.extend(self.sidecar.as_ref().map(own));
+        all.extend(self.sidecar().map(own));
         all.extend(self.listeners.iter().flat_map(|l| &l.virtual_services).flat_map(|v| v.from.iter().cloned()));
         all.extend(self.rules.values().flatten().flat_map(|r| r.from.iter().cloned()));
-        let mut namespaces = BTreeMap::from([(&self.root_namespace, ()), (&self.namespace, ())]);
-        for service in &self.services {
-            namespaces.insert(&service.namespace, ());
-            all.insert(ConfigKey::new(ConfigKind::ServiceEntry, &service.hostname, &service.namespace));
-            all.insert(ConfigKey::new(ConfigKind::Endpoints, &service.hostname, &service.namespace));
-        }
-        for namespace in namespaces.into_keys() {
+        let mut namespaces: HashSet<_> = self.services.iter().map(|s| &s.namespace).collect();
+        namespaces.extend([&self.root_namespace, &self.namespace]);
+        for namespace in namespaces {
             let policies = inputs.peer_authentications.of_namespace(namespace);
             let key = |p: &Arc<Config<_>>| ConfigKey::new(ConfigKind::PeerAuthentication, &p.meta.name, namespace);
             all.extend(policies.iter().map(key));

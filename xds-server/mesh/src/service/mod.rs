@@ -18,7 +18,7 @@ pub use host::{host_is_subset, host_matches, is_wildcard, most_specific, qualify
 pub(crate) use kubernetes::from_kubernetes;
 pub use protocol::Protocol;
 pub use registry::ServiceIndex;
-pub(crate) use service_entry::{from_service_entry, ip_address};
+pub(crate) use service_entry::from_service_entry;
 
 use crate::object::{Labels, Timestamp};
 

@@ -70,6 +70,13 @@ impl ServiceIndex {
         self.by_host.get(hostname).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// Every service, one a host and namespace, whoever may see it; by host, then namespace.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Service>> {
+        let mut hosts: Vec<_> = self.by_host.values().collect();
+        hosts.sort_by_key(|of_host| of_host.values().next().map(|s| s.hostname.clone()));
+        hosts.into_iter().flat_map(BTreeMap::values)
+    }
+
     /// How many services somebody may see.
     pub fn len(&self) -> usize {
         self.visible

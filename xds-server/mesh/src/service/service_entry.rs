@@ -63,7 +63,7 @@ fn port(p: &ServiceEntryPort, resolution: Declared) -> Port {
 
 /// An address as a listener takes it: `/32` and `/128` ranges are single addresses; what is neither an
 /// address nor a range is dropped.
-pub(crate) fn ip_address(text: &ArcStr) -> Option<ArcStr> {
+fn ip_address(text: &ArcStr) -> Option<ArcStr> {
     let Some((address, bits)) = text.split_once('/') else {
         return text.parse::<IpAddr>().is_ok().then(|| text.clone());
     };

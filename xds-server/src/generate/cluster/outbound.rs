@@ -304,7 +304,7 @@ pub fn encode(name: ArcStr, cluster: &Cluster, tail: &ClusterTail) -> Resource {
     let mut body = Vec::with_capacity(cluster.encoded_len() + tail.encoded_len());
     cluster.encode_raw(&mut body);
     tail.encode_raw(&mut body);
-    Resource::new(name, body.into())
+    Resource::new(name, body)
 }
 
 /// As [`encode`], for clusters without maps.
