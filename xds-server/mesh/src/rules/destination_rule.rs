@@ -1,181 +1,224 @@
-//! Destination rules, merged and looked up (istiod: `setDestinationRules`, `destinationRule` in
-//! `push_context.go`, `pilot/pkg/model/destination_rule.go`).
+//! `DestinationRules` by who looks for them (istiod: `setDestinationRules` in `push_context.go`,
+//! `mergeDestinationRule` in `destination_rule.go`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arcstr::ArcStr;
+use arcstr::{ArcStr, literal};
+use hashbrown::{HashMap, HashSet};
 
-use super::{ConfigKey, ConfigKind, by_age};
+use super::{ConfigKey, ConfigKind, HostMap, age, default_export_to};
 use crate::mesh::DOMAIN;
 use crate::object::istio::{DestinationRule, MeshConfig};
 use crate::object::{Config, Labels};
-use crate::service::{ExportTo, Service, most_specific, qualify};
+use crate::service::{ExportTo, Service, qualify};
 
-/// One rule, or several of one host in one namespace merged into one.
+/// `DestinationRules` by namespace and host; those for one host in one namespace are merged.
+#[derive(Debug, Default)]
+pub struct DestinationRuleIndex {
+    /// What proxies of a namespace find in it.
+    local: HashMap<ArcStr, HostMap<Rules>>,
+    /// What a namespace exports.
+    exported: HashMap<ArcStr, HostMap<Rules>>,
+    /// What the root namespace keeps to itself.
+    root_local: HostMap<Rules>,
+    root: ArcStr,
+}
+
+/// Rules for one host, in istiod's order: those with a workload selector first, then by age.
+pub(crate) type Rules = Arc<[Arc<MergedRule>]>;
+
+/// One or several `DestinationRules` of a namespace for the same host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MergedRule {
-    /// What holds.
+    /// The rule; its host is a full name. Several rules are laid together: each brings the subsets whose names are
+    /// new, the first that has a traffic policy gives it.
     pub spec: Arc<DestinationRule>,
-    /// Name of the first contributor.
+    /// Name of the first rule.
     pub name: ArcStr,
-    /// Namespace of all contributors.
+    /// Namespace of the rules.
     pub namespace: ArcStr,
-    /// All contributors.
+    /// All rules that it is made of.
     pub from: Vec<ConfigKey>,
-    /// Who may use it.
+    /// Who may see it, as the first rule says; with a workload selector only its own namespace.
     pub export_to: ExportTo,
 }
 
-/// Rules by host, exact and wildcard.
-#[derive(Debug, Default)]
-struct Hosts {
-    exact: BTreeMap<ArcStr, Vec<Arc<MergedRule>>>,
-    wildcard: BTreeMap<ArcStr, Vec<Arc<MergedRule>>>,
-}
-
-/// All destination rules, by who may use them.
-#[derive(Debug, Default)]
-pub struct DestinationRuleIndex {
-    root: ArcStr,
-    local: BTreeMap<ArcStr, Hosts>,
-    exported: BTreeMap<ArcStr, Hosts>,
-    root_local: Hosts,
+impl MergedRule {
+    /// Labels of the workloads that it is for, if it is not for all.
+    pub fn selector(&self) -> Option<&Labels> {
+        self.spec.workload_selector.as_ref().map(|s| &s.labels)
+    }
 }
 
 impl DestinationRuleIndex {
-    /// Indexes and merges rules. O(n log n).
+    /// Indexes all `DestinationRules` of a mesh.
     pub fn new(rules: &[Arc<Config<DestinationRule>>], mesh: &MeshConfig) -> Self {
-        let (selecting, whole): (Vec<_>, Vec<_>) =
-            by_age(rules).into_iter().partition(|r| r.spec.workload_selector.is_some());
-        let mut index = Self { root: mesh.root_namespace.clone(), ..Self::default() };
-        let private_by_default = mesh.default_destination_rule_export_to.iter().any(|e| e == ".");
-        for rule in selecting.iter().chain(&whole) {
-            index.add(rule, private_by_default);
+        let mut sorted: Vec<Entry<'_>> = rules.iter().map(|r| Entry::new(r)).collect();
+        let is_general = |e: &Entry<'_>| e.config.spec.workload_selector.is_none();
+        sorted.sort_by(|a, b| {
+            is_general(a).cmp(&is_general(b)).then_with(|| age(&a.config.meta).cmp(&age(&b.config.meta)))
+        });
+        let private_by_default = default_export_to(&mesh.default_destination_rule_export_to).contains(".");
+        let mut drafts = Drafts { entries: &sorted, shared: vec![None; sorted.len()] };
+        let (mut local, mut exported) = (HashMap::new(), HashMap::new());
+        let mut root_local = HostMap::default();
+        for (at, entry) in sorted.iter().enumerate() {
+            let namespace = &entry.config.meta.namespace;
+            if entry.is_local() {
+                drafts.merge(local.entry_ref(namespace).or_default(), at);
+            }
+            if !entry.is_private(private_by_default) {
+                drafts.merge(exported.entry_ref(namespace).or_default(), at);
+            } else if *namespace == mesh.root_namespace {
+                drafts.merge(&mut root_local, at);
+            }
         }
-        index
+        let mut finish = |map: HostMap<Vec<Draft>>| map.map(|list| drafts.finish(list));
+        let root_local = finish(root_local);
+        let mut finish_all = |maps: HashMap<ArcStr, HostMap<Vec<Draft>>>| {
+            maps.into_iter().map(|(namespace, map)| (namespace, finish(map))).collect()
+        };
+        let (local, exported) = (finish_all(local), finish_all(exported));
+        Self { local, exported, root_local, root: mesh.root_namespace.clone() }
     }
 
-    fn add(&mut self, rule: &Config<DestinationRule>, private_by_default: bool) {
-        let namespace = &rule.meta.namespace;
-        let export_to = if rule.spec.workload_selector.is_some() {
-            ExportTo::new([arcstr::literal!(".")])
-        } else {
-            ExportTo::new(rule.spec.export_to.iter().cloned())
-        };
-        let merged = MergedRule {
-            spec: Arc::new(rule.spec.clone()),
-            name: rule.meta.name.clone(),
-            namespace: namespace.clone(),
-            from: vec![ConfigKey::new(ConfigKind::DestinationRule, &rule.meta.name, namespace)],
-            export_to,
-        };
-        let host = qualify(&rule.spec.host, namespace, DOMAIN);
-        let set = &merged.export_to;
-        let at_home = set.contains(".") || set.contains(namespace);
-        if set.is_empty() || set.contains("*") || at_home {
-            self.local.entry(namespace.clone()).or_default().merge(&host, &merged);
-        }
-        let private = if set.is_empty() { private_by_default } else { set.len() == 1 && at_home };
-        if !private {
-            self.exported.entry(namespace.clone()).or_default().merge(&host, &merged);
-        } else if *namespace == self.root {
-            self.root_local.merge(&host, &merged);
-        }
+    /// Rules for a service as proxies of `namespace` get them: those of their own namespace, else of the service's,
+    /// else of the root namespace.
+    ///
+    /// The host is matched before visibility is looked at: a more specific rule that is not exported hides a less
+    /// specific one of the same namespace.
+    pub fn lookup(&self, namespace: &str, service: &Service) -> Option<Arc<[Arc<MergedRule>]>> {
+        let host = service.hostname.as_str();
+        let own = if self.root == namespace { Some(&self.root_local) } else { self.local.get(namespace) };
+        own.and_then(|rules| rules.most_specific(host))
+            .cloned()
+            .or_else(|| self.exported_by(&service.namespace, host, namespace))
+            .or_else(|| self.exported_by(&self.root, host, namespace))
     }
 
-    /// The rules for `service` as proxies of `namespace` find them: their own namespace's, the service's, the root's.
-    pub fn lookup(&self, namespace: &str, service: &Service) -> Vec<Arc<MergedRule>> {
-        let own = if namespace == self.root {
-            self.root_local.of(&service.hostname)
-        } else {
-            self.local.get(namespace).and_then(|hosts| hosts.of(&service.hostname))
+    fn exported_by(&self, owner: &str, host: &str, namespace: &str) -> Option<Rules> {
+        let found = self.exported.get(owner)?.most_specific(host)?;
+        let is_visible = |r: &Arc<MergedRule>| {
+            r.export_to.is_empty() || r.export_to.contains("*") || r.export_to.contains(namespace)
         };
-        if let Some(own) = own {
-            return own.to_vec();
+        if found.iter().all(is_visible) {
+            return Some(found.clone());
         }
-        [&service.namespace, &self.root]
-            .into_iter()
-            .map(|of| self.exported_by(of, namespace, &service.hostname))
-            .find(|found| !found.is_empty())
-            .unwrap_or_default()
-    }
-
-    fn exported_by(&self, of: &str, to: &str, hostname: &str) -> Vec<Arc<MergedRule>> {
-        let found = self.exported.get(of).and_then(|hosts| hosts.of(hostname)).unwrap_or_default();
-        let usable = |r: &&Arc<MergedRule>| {
-            let set = &r.export_to;
-            set.is_empty() || set.contains("*") || set.contains(to)
-        };
-        found.iter().filter(usable).cloned().collect()
+        let visible: Rules = found.iter().filter(|r| is_visible(r)).cloned().collect();
+        (!visible.is_empty()).then_some(visible)
     }
 }
 
-impl Hosts {
-    fn of(&self, hostname: &str) -> Option<&[Arc<MergedRule>]> {
-        let table = if hostname.starts_with('*') { &self.wildcard } else { &self.exact };
-        if let Some(rules) = table.get(hostname) {
-            return Some(rules);
-        }
-        let host = most_specific(hostname, self.wildcard.keys())?;
-        self.wildcard.get(host).map(Vec::as_slice)
+/// A rule before it is merged.
+struct Entry<'a> {
+    config: &'a Config<DestinationRule>,
+    host: ArcStr,
+    export_to: ExportTo,
+}
+
+impl<'a> Entry<'a> {
+    fn new(config: &'a Config<DestinationRule>) -> Self {
+        let Config { meta, spec, .. } = config;
+        let export_to = match spec.workload_selector {
+            None => ExportTo::new(spec.export_to.iter().cloned()),
+            Some(_) => ExportTo::new([literal!(".")]),
+        };
+        Self { config, host: qualify(&spec.host, &meta.namespace, DOMAIN), export_to }
     }
 
-    /// Puts a rule beside those of its host, merged into the ones that it fits.
-    fn merge(&mut self, host: &ArcStr, rule: &MergedRule) {
-        let table = if host.starts_with('*') { &mut self.wildcard } else { &mut self.exact };
-        let known = table.entry(host.clone()).or_default();
-        let mut stands_alone = true;
-        for existing in known.iter_mut() {
-            let same_set = existing.export_to == rule.export_to;
-            let within = !existing.export_to.is_empty() && existing.export_to.is_subset(&rule.export_to);
-            if !same_set && !within {
+    fn is_local(&self) -> bool {
+        let to = &self.export_to;
+        to.is_empty() || [self.config.meta.namespace.as_str(), "*", "."].iter().any(|e| to.contains(e))
+    }
+
+    fn is_private(&self, by_default: bool) -> bool {
+        let to = &self.export_to;
+        let only_own = to.len() == 1 && (to.contains(".") || to.contains(&self.config.meta.namespace));
+        only_own || (to.is_empty() && by_default)
+    }
+
+    fn selector(&self) -> Option<&'a Labels> {
+        self.config.spec.workload_selector.as_ref().map(|s| &s.labels)
+    }
+}
+
+/// Rules that are merged, by their place among all; the first gives name and selector.
+struct Draft {
+    from: Vec<usize>,
+}
+
+struct Drafts<'a> {
+    entries: &'a [Entry<'a>],
+    /// Rules that stand alone: one for all indexes that hold them.
+    shared: Vec<Option<Arc<MergedRule>>>,
+}
+
+impl Drafts<'_> {
+    /// Merges a rule into those of its host, or puts it beside them, or both.
+    ///
+    /// Every rule that is there decides anew whether the new one stands beside it; the last decision holds.
+    /// A rule without selector is thus swallowed by one with a selector and the same `exportTo`.
+    fn merge(&self, map: &mut HostMap<Vec<Draft>>, at: usize) {
+        let new = &self.entries[at];
+        let drafts = map.get_or_insert_with(&new.host, Vec::new);
+        let mut apart = true;
+        for draft in drafts.iter_mut() {
+            let first = &self.entries[draft.from[0]];
+            apart = new.export_to != first.export_to;
+            if apart && (first.export_to.is_empty() || !first.export_to.is_subset(&new.export_to)) {
                 continue;
             }
-            let (old, new) = (&existing.spec.workload_selector, &rule.spec.workload_selector);
-            match (old, new) {
-                (Some(old), Some(new)) if old != new => continue,
-                (None, Some(_)) => continue,
-                (Some(_), Some(_)) | (None, None) => stands_alone = false,
-                (Some(_), None) => stands_alone = stands_alone && !same_set,
+            match (first.selector(), new.selector()) {
+                (Some(a), Some(b)) if a != b => {
+                    apart = true;
+                    continue;
+                }
+                (Some(_), Some(_)) | (None, None) => apart = false,
+                _ => {}
             }
-            if (old.is_none() == new.is_none()) && !same_set {
-                stands_alone = true;
+            draft.from.push(at);
+        }
+        if apart {
+            drafts.push(Draft { from: vec![at] });
+        }
+    }
+
+    fn finish(&mut self, drafts: Vec<Draft>) -> Rules {
+        drafts.into_iter().map(|draft| self.rule(&draft.from)).collect()
+    }
+
+    fn rule(&mut self, from: &[usize]) -> Arc<MergedRule> {
+        let first = from[0];
+        if let ([_], Some(shared)) = (from, &self.shared[first]) {
+            return shared.clone();
+        }
+        let rule = Arc::new(self.laid_together(from));
+        if from.len() == 1 {
+            self.shared[first] = Some(rule.clone());
+        }
+        rule
+    }
+
+    fn laid_together(&self, from: &[usize]) -> MergedRule {
+        let first = &self.entries[from[0]];
+        let mut spec = DestinationRule { host: first.host.clone(), ..first.config.spec.clone() };
+        for next in from[1..].iter().map(|at| &self.entries[*at].config.spec) {
+            let known: HashSet<ArcStr> = spec.subsets.iter().map(|s| s.name.clone()).collect();
+            spec.subsets.extend(next.subsets.iter().filter(|s| !known.contains(&s.name)).cloned());
+            if spec.traffic_policy.is_none() {
+                spec.traffic_policy.clone_from(&next.traffic_policy);
             }
-            absorb(Arc::make_mut(existing), rule);
         }
-        if stands_alone {
-            known.push(Arc::new(rule.clone()));
-        }
-    }
-}
-
-/// Adds subsets of new names; takes the policy only where there is none.
-fn absorb(into: &mut MergedRule, rule: &MergedRule) {
-    let mut spec = DestinationRule::clone(&into.spec);
-    for subset in &rule.spec.subsets {
-        if !spec.subsets.iter().any(|s| s.name == subset.name) {
-            spec.subsets.push(subset.clone());
+        let meta = &first.config.meta;
+        MergedRule {
+            spec: Arc::new(spec),
+            name: meta.name.clone(),
+            namespace: meta.namespace.clone(),
+            from: from
+                .iter()
+                .map(|at| ConfigKey::of(ConfigKind::DestinationRule, &self.entries[*at].config.meta))
+                .collect(),
+            export_to: first.export_to.clone(),
         }
     }
-    if spec.traffic_policy.is_none() {
-        spec.traffic_policy.clone_from(&rule.spec.traffic_policy);
-    }
-    into.spec = Arc::new(spec);
-    into.from.extend(rule.from.iter().cloned());
-}
-
-/// Of the rules found for a service the one that a proxy uses: the first that selects it, else the last that
-/// selects nobody in particular.
-pub(crate) fn choose<'r>(
-    rules: &'r [Arc<MergedRule>],
-    namespace: &str,
-    labels: Option<&Labels>,
-) -> Option<&'r Arc<MergedRule>> {
-    let selects = |r: &&Arc<MergedRule>| {
-        let wanted = r.spec.workload_selector.as_ref().map(|s| &s.labels);
-        let fits = |labels: &Labels| wanted.is_some_and(|w| w.iter().all(|(k, v)| labels.get(k) == Some(v)));
-        r.namespace == namespace && labels.is_some_and(fits)
-    };
-    rules.iter().find(selects).or_else(|| rules.iter().rev().find(|r| r.spec.workload_selector.is_none()))
 }

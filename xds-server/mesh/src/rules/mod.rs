@@ -1,28 +1,45 @@
-//! Istio's rules, indexed for look-up: destination rules, virtual services, Sidecars, peer authentication.
+//! Istio's rules, indexed so that a scope can pick the ones that concern it.
+//!
+//! Every index is built once per change of its kind, in O(n log n), and never changes.
 
+mod delegate;
 mod destination_rule;
+mod host_map;
 mod key;
 mod peer_authentication;
+mod short_names;
 mod sidecar;
 mod virtual_service;
 
-pub(crate) use destination_rule::choose;
+use arcstr::ArcStr;
+
+pub(crate) use destination_rule::Rules;
 pub use destination_rule::{DestinationRuleIndex, MergedRule};
+pub(crate) use host_map::HostMap;
 pub use key::{ConfigKey, ConfigKind};
 pub use peer_authentication::PeerAuthenticationIndex;
 pub use sidecar::{SelectedSidecar, SidecarIndex};
+pub(crate) use virtual_service::MESH;
 pub use virtual_service::{VirtualServiceIndex, VirtualServiceRule};
 
-use std::sync::Arc;
+use crate::object::{Labels, Meta, Timestamp};
+use crate::service::ExportTo;
 
-use crate::object::Config;
+/// istiod's order of configuration: creation, then name, then namespace.
+fn age(meta: &Meta) -> (Timestamp, &ArcStr, &ArcStr) {
+    (meta.creation_timestamp, &meta.name, &meta.namespace)
+}
 
-/// By creation, then name, then namespace: the order in which istiod lets rules win.
-fn by_age<T>(configs: &[Arc<Config<T>>]) -> Vec<Arc<Config<T>>> {
-    let mut sorted = configs.to_vec();
-    sorted.sort_by(|a, b| {
-        let key = |c: &Config<T>| (c.meta.creation_timestamp, c.meta.name.clone(), c.meta.namespace.clone());
-        key(a).cmp(&key(b))
-    });
-    sorted
+/// Whether all labels of the selector are among `labels`.
+pub(crate) fn selects(selector: &Labels, labels: &Labels) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// The mesh's default for `exportTo`; an empty list counts as none given.
+fn default_export_to(listed: &[ArcStr]) -> ExportTo {
+    if listed.is_empty() {
+        ExportTo::new([arcstr::literal!("*")])
+    } else {
+        ExportTo::new(listed.iter().cloned())
+    }
 }

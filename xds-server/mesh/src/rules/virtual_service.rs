@@ -1,181 +1,168 @@
-//! Virtual services, by who may use them (istiod: `pilot/pkg/model/virtualservice.go`, `initVirtualServices`).
+//! `VirtualServices` by gateway and by who sees them (istiod: `virtualservice_controller.go`, `initVirtualServices`
+//! in `push_context.go`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arcstr::{ArcStr, literal};
+use arcstr::ArcStr;
+use hashbrown::HashMap;
 
-use super::{ConfigKey, ConfigKind, by_age};
-use crate::mesh::DOMAIN;
-use crate::object::Config;
-use crate::object::istio::{Destination, HttpMatch, HttpRoute, MeshConfig, VirtualService};
-use crate::service::{ExportTo, qualify};
+use super::short_names::resolve;
+use super::{ConfigKey, ConfigKind, age, default_export_to, delegate};
+use crate::object::istio::{Delegate, HttpRoute, MeshConfig, VirtualService};
+use crate::object::{Config, Meta};
+use crate::service::ExportTo;
 
-/// A virtual service with full host names and its delegates filled in.
+/// The gateway that stands for all sidecars.
+pub(crate) const MESH: &str = "mesh";
+
+const SEMANTICS: &str = "internal.istio.io/route-semantics";
+
+/// A `VirtualService` as proxies use it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VirtualServiceRule {
-    /// Name, namespace, age.
+    /// As it was written.
     pub config: Arc<Config<VirtualService>>,
-    /// What holds.
+    /// With full host names, with gateways as `namespace/name` (`mesh` where none is given), and with delegates in
+    /// place.
     pub spec: VirtualService,
-    /// The object itself, then its delegates.
+    /// Its own key, then that of every delegate that it refers to, found or not: when one changes, so does this.
     pub from: Vec<ConfigKey>,
-    /// Whether hosts match as those of a Gateway API route: only what they name exactly.
+    /// Whether it stands for a route of the Gateway API: such a one is imported as a service is, and those of the
+    /// proxy's own namespace go first.
     pub gateway_semantics: bool,
 }
 
 impl VirtualServiceRule {
-    /// Whether it is bound to that gateway; `mesh` stands for all sidecars.
-    pub fn is_bound_to(&self, gateway: &str) -> bool {
-        self.spec.gateways.iter().any(|g| g == gateway)
+    /// Its metadata.
+    pub fn meta(&self) -> &Meta {
+        &self.config.meta
+    }
+
+    /// What names it.
+    pub fn key(&self) -> &ConfigKey {
+        &self.from[0]
     }
 }
 
-/// All virtual services, each list oldest first.
+/// `VirtualServices` by gateway; within each list in order of creation.
 #[derive(Debug, Default)]
 pub struct VirtualServiceIndex {
-    private: BTreeMap<ArcStr, Vec<Arc<VirtualServiceRule>>>,
-    exported: BTreeMap<ArcStr, Vec<Arc<VirtualServiceRule>>>,
-    public: Vec<Arc<VirtualServiceRule>>,
+    by_gateway: HashMap<ArcStr, Lists>,
+}
+
+type List = Vec<Arc<VirtualServiceRule>>;
+
+#[derive(Debug, Default)]
+struct Lists {
+    /// Those that a namespace keeps to itself.
+    private: HashMap<ArcStr, List>,
+    /// Those that other namespaces export to a namespace by its name.
+    exported: HashMap<ArcStr, List>,
+    public: List,
 }
 
 impl VirtualServiceIndex {
-    /// Expands and indexes virtual services. O(n log n).
-    pub fn new(configs: &[Arc<Config<VirtualService>>], mesh: &MeshConfig) -> Self {
-        let sorted = by_age(configs);
-        let export_to = |c: &Config<VirtualService>| {
-            let own = &c.spec.export_to;
-            let set = if own.is_empty() { &mesh.default_virtual_service_export_to } else { own };
-            ExportTo::new(set.iter().cloned())
-        };
-        let delegates: BTreeMap<(ArcStr, ArcStr), _> = sorted
-            .iter()
-            .filter(|c| c.spec.hosts.is_empty())
-            .map(|c| ((c.meta.namespace.clone(), c.meta.name.clone()), (c, export_to(c))))
-            .collect();
+    /// Indexes all `VirtualServices` of a mesh; those without hosts are delegates only.
+    pub fn new(virtual_services: &[Arc<Config<VirtualService>>], mesh: &MeshConfig) -> Self {
+        let default = default_export_to(&mesh.default_virtual_service_export_to);
+        let mut sorted: Vec<&Arc<Config<VirtualService>>> = virtual_services.iter().collect();
+        sorted.sort_by(|a, b| age(&a.meta).cmp(&age(&b.meta)));
+        let delegates = Delegates::new(&sorted, &default);
         let mut index = Self::default();
-        for config in sorted.iter().filter(|c| !c.spec.hosts.is_empty()) {
-            let find = |namespace: &ArcStr, name: &ArcStr| {
-                let (delegate, set) = delegates.get(&(namespace.clone(), name.clone()))?;
-                set.is_visible(namespace, &config.meta.namespace).then_some(*delegate)
-            };
-            index.add(Arc::new(expanded(config, find)), &export_to(config));
+        for config in sorted.into_iter().filter(|c| !c.spec.hosts.is_empty()) {
+            let export_to = export_to(config, &default);
+            let rule = Arc::new(delegates.rule(config));
+            let gateways = &rule.spec.gateways;
+            for (_, gateway) in gateways.iter().enumerate().filter(|(i, g)| !gateways[..*i].contains(g)) {
+                index.by_gateway.entry_ref(gateway).or_default().add(&rule, &export_to);
+            }
         }
         index
     }
 
-    fn add(&mut self, rule: Arc<VirtualServiceRule>, export_to: &ExportTo) {
-        let namespace = &rule.config.meta.namespace;
+    /// The `VirtualServices` bound to a gateway (`namespace/name`, or `mesh`) that `namespace` sees, in order of
+    /// precedence (istiod: `VirtualServicesForGateway`).
+    pub fn of_gateway(&self, namespace: &str, gateway: &str) -> Vec<Arc<VirtualServiceRule>> {
+        let [private, exported, public] = self.sources(namespace, gateway);
+        let first = |r: &&Arc<VirtualServiceRule>| r.gateway_semantics && r.meta().namespace == namespace;
+        let rest = public.iter().filter(|r| !first(r));
+        private.iter().chain(exported).chain(public.iter().filter(first)).chain(rest).cloned().collect()
+    }
+
+    /// Private, exported to `namespace` by name, public.
+    pub(crate) fn sources(&self, namespace: &str, gateway: &str) -> [&[Arc<VirtualServiceRule>]; 3] {
+        let Some(lists) = self.by_gateway.get(gateway) else { return [&[]; 3] };
+        let private = lists.private.get(namespace).map_or(&[][..], Vec::as_slice);
+        let exported = lists.exported.get(namespace).map_or(&[][..], Vec::as_slice);
+        [private, exported, &lists.public]
+    }
+}
+
+impl Lists {
+    fn add(&mut self, rule: &Arc<VirtualServiceRule>, export_to: &ExportTo) {
         if export_to.contains("*") {
-            self.public.push(rule);
-            return;
-        }
-        if export_to.contains("~") {
-            return;
-        }
-        for entry in export_to.iter() {
-            if entry == "." || entry == namespace {
-                self.private.entry(namespace.clone()).or_default().push(rule.clone());
-            } else {
-                self.exported.entry(entry.clone()).or_default().push(rule.clone());
+            self.public.push(rule.clone());
+        } else if !export_to.contains("~") {
+            for namespace in export_to.iter() {
+                let lists =
+                    if *namespace == rule.meta().namespace { &mut self.private } else { &mut self.exported };
+                lists.entry_ref(namespace).or_default().push(rule.clone());
             }
         }
     }
+}
 
-    /// Those that proxies of `namespace` may use, in order of precedence: private ones, exported ones, public ones;
-    /// of each list those with gateway semantics of the namespace itself first.
-    pub fn visible_to<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<VirtualServiceRule>> {
-        let list = |map: &'a BTreeMap<ArcStr, Vec<_>>| map.get(namespace).map_or(&[][..], Vec::as_slice);
-        [list(&self.private), list(&self.exported), &self.public].into_iter().flat_map(move |list| {
-            let first = move |r: &&Arc<VirtualServiceRule>| {
-                r.gateway_semantics && r.config.meta.namespace == namespace
-            };
-            list.iter().filter(first).chain(list.iter().filter(move |r| !first(r)))
-        })
+/// What it declares, else the mesh's default; `.` as the namespace's name.
+fn export_to(config: &Config<VirtualService>, default: &ExportTo) -> ExportTo {
+    let namespace = &config.meta.namespace;
+    let own = |e: &ArcStr| if e == "." { namespace.clone() } else { e.clone() };
+    match config.spec.export_to.as_slice() {
+        [] => ExportTo::new(default.iter().map(own)),
+        listed => ExportTo::new(listed.iter().map(own)),
     }
 }
 
-fn expanded<'a>(
-    config: &Arc<Config<VirtualService>>,
-    delegate: impl Fn(&ArcStr, &ArcStr) -> Option<&'a Arc<Config<VirtualService>>>,
-) -> VirtualServiceRule {
-    let meta = &config.meta;
-    let mut from = vec![ConfigKey::new(ConfigKind::VirtualService, &meta.name, &meta.namespace)];
-    let mut spec = config.spec.clone();
-    qualify_hosts(&mut spec, &meta.namespace);
-    let mut http = Vec::with_capacity(spec.http.len());
-    for route in spec.http {
-        let Some(to) = &route.delegate else {
-            http.push(route);
-            continue;
-        };
-        let namespace = if to.namespace.is_empty() { &meta.namespace } else { &to.namespace };
-        from.push(ConfigKey::new(ConfigKind::VirtualService, &to.name, namespace));
-        let Some(delegate) = delegate(namespace, &to.name) else { continue };
-        let mut spec = delegate.spec.clone();
-        qualify_hosts(&mut spec, namespace);
-        http.extend(spec.http.into_iter().filter_map(|inner| combined(&route, inner)));
-    }
-    spec.http = http;
-    if spec.gateways.is_empty() {
-        spec.gateways = vec![literal!("mesh")];
-    }
-    let semantics = meta.annotations.get("internal.istio.io/route-semantics");
-    VirtualServiceRule {
-        config: config.clone(),
-        spec,
-        from,
-        gateway_semantics: semantics.is_some_and(|s| s == "gateway"),
-    }
+/// `VirtualServices` without hosts, by namespace and name.
+struct Delegates<'a> {
+    by_name: HashMap<(&'a str, &'a str), (Vec<HttpRoute>, ExportTo)>,
 }
 
-fn qualify_hosts(spec: &mut VirtualService, namespace: &str) {
-    for host in &mut spec.hosts {
-        *host = qualify(host, namespace, DOMAIN);
+impl<'a> Delegates<'a> {
+    fn new(all: &[&'a Arc<Config<VirtualService>>], default: &ExportTo) -> Self {
+        let delegates = all.iter().filter(|c| c.spec.hosts.is_empty());
+        let by_name = delegates.map(|c| {
+            let routes = resolve(&c.spec, &c.meta.namespace).http;
+            ((c.meta.namespace.as_str(), c.meta.name.as_str()), (routes, export_to(c, default)))
+        });
+        Self { by_name: by_name.collect() }
     }
-    destinations(spec, |d| d.host = qualify(&d.host, namespace, DOMAIN));
-}
 
-fn destinations(spec: &mut VirtualService, mut each: impl FnMut(&mut Destination)) {
-    for route in &mut spec.http {
-        route.route.iter_mut().filter_map(|r| r.destination.as_mut()).for_each(&mut each);
-        route.mirror.iter_mut().for_each(&mut each);
-        route.mirrors.iter_mut().filter_map(|m| m.destination.as_mut()).for_each(&mut each);
-    }
-    spec.tcp.iter_mut().flat_map(|r| &mut r.route).filter_map(|r| r.destination.as_mut()).for_each(&mut each);
-    spec.tls.iter_mut().flat_map(|r| &mut r.route).filter_map(|r| r.destination.as_mut()).for_each(&mut each);
-}
-
-/// A delegate's route under the conditions of the route that delegates to it; none where they exclude each other.
-fn combined(root: &HttpRoute, mut inner: HttpRoute) -> Option<HttpRoute> {
-    if root.matches.is_empty() {
-        return Some(inherited(root, inner));
-    }
-    if inner.matches.is_empty() {
-        inner.matches.clone_from(&root.matches);
-        return Some(inherited(root, inner));
-    }
-    let pairs = inner.matches.iter().flat_map(|i| root.matches.iter().filter_map(|r| both(r, i)));
-    let matches: Vec<_> = pairs.collect();
-    inner.matches = matches;
-    (!inner.matches.is_empty()).then(|| inherited(root, inner))
-}
-
-fn both(root: &HttpMatch, inner: &HttpMatch) -> Option<HttpMatch> {
-    let mut out = inner.clone();
-    if !root.source_namespace.is_empty() {
-        if !inner.source_namespace.is_empty() && inner.source_namespace != root.source_namespace {
-            return None;
+    fn rule(&self, config: &Arc<Config<VirtualService>>) -> VirtualServiceRule {
+        let semantics = config.meta.annotations.get(SEMANTICS).map_or("", ArcStr::as_str);
+        let gateway_semantics = semantics == "gateway";
+        let namespace = &config.meta.namespace;
+        let mut spec = if gateway_semantics { config.spec.clone() } else { resolve(&config.spec, namespace) };
+        let mut from = vec![ConfigKey::of(ConfigKind::VirtualService, &config.meta)];
+        if !gateway_semantics && semantics != "ingress" && spec.http.iter().any(|r| r.delegate.is_some()) {
+            spec.http = spec.http.into_iter().flat_map(|r| self.routes(r, namespace, &mut from)).collect();
         }
-        out.source_namespace = root.source_namespace.clone();
+        if spec.gateways.is_empty() {
+            spec.gateways.push(MESH.into());
+        }
+        VirtualServiceRule { config: config.clone(), spec, from, gateway_semantics }
     }
-    Some(out)
-}
 
-fn inherited(root: &HttpRoute, mut inner: HttpRoute) -> HttpRoute {
-    if inner.mirror.is_none() && inner.mirrors.is_empty() {
-        inner.mirror.clone_from(&root.mirror);
-        inner.mirrors.clone_from(&root.mirrors);
+    /// The routes that stand for one route; none where its delegate is missing or not exported to `namespace`.
+    fn routes(&self, mut route: HttpRoute, namespace: &ArcStr, keys: &mut Vec<ConfigKey>) -> Vec<HttpRoute> {
+        let Some(Delegate { name, namespace: of }) = route.delegate.take() else { return vec![route] };
+        let of = if of.is_empty() { namespace.clone() } else { of };
+        let found = self.by_name.get(&(of.as_str(), name.as_str()));
+        let visible = found.filter(|(_, to)| to.contains("*") || to.contains(namespace));
+        let routes = visible.map(|(routes, _)| delegate::expand(&route, routes)).unwrap_or_default();
+        let key = ConfigKey { kind: ConfigKind::VirtualService, name, namespace: of };
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+        routes
     }
-    inner
 }

@@ -1,120 +1,176 @@
-//! Building a scope (istiod: `sidecar.go`, `convertToSidecarScope`, `DefaultSidecarScopeForNamespace`).
+//! Building a scope (istiod: `initSidecarScopeInternalIndexes`, `DefaultSidecarScopeForGateway` in `sidecar.go`).
 
 use std::sync::Arc;
 
-use arcstr::ArcStr;
-use indexmap::{IndexMap, IndexSet};
+use arcstr::{ArcStr, literal};
+use hashbrown::{HashMap, HashSet};
 
-use super::listener::EgressScope;
+use super::destinations::{Destinations, meant};
+use super::listener::{EgressScope, at_port};
 use super::merge::Merged;
-use super::{Import, Scope};
-use crate::object::istio::{Destination, HttpRoute, MeshConfig};
+use super::{Policies, Scope};
+use crate::object::istio::{MeshConfig, SidecarOutboundTrafficPolicy};
 use crate::proxy::ProxyKind;
 use crate::rules::{
-    DestinationRuleIndex, PeerAuthenticationIndex, SelectedSidecar, VirtualServiceIndex, VirtualServiceRule,
+    ConfigKey, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, Rules, SelectedSidecar,
+    VirtualServiceIndex,
 };
-use crate::service::{Registry, Service, ServiceIndex};
+use crate::service::{Service, ServiceIndex};
 
 /// What a scope is made from.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ScopeInputs<'a> {
     /// Mesh configuration.
     pub mesh: &'a MeshConfig,
     /// All services.
     pub services: &'a ServiceIndex,
-    /// All virtual services.
+    /// All `VirtualServices`.
     pub virtual_services: &'a VirtualServiceIndex,
-    /// All destination rules.
+    /// All `DestinationRules`.
     pub destination_rules: &'a DestinationRuleIndex,
-    /// All peer authentication policies.
+    /// All `PeerAuthentications`.
     pub peer_authentications: &'a PeerAuthenticationIndex,
 }
 
 impl Scope {
-    /// The scope of the proxies of `namespace` that have the selected Sidecar. O(visible services x listeners).
+    /// The scope of the proxies of `namespace` that have the selected `Sidecar`.
     ///
-    /// Gateways have no Sidecar, and virtual services bring nothing into their scope.
-    pub fn build(inputs: &ScopeInputs<'_>, kind: ProxyKind, namespace: &ArcStr, selected: &SelectedSidecar) -> Self {
-        let egress = selected.config().map_or(&[][..], |s| s.spec.egress.as_slice());
-        let listeners: Vec<_> = if egress.is_empty() {
-            vec![EgressScope::new(inputs, namespace, None, 0)]
-        } else {
-            let one = |(i, listener)| EgressScope::new(inputs, namespace, Some(listener), i);
-            egress.iter().enumerate().map(one).collect()
-        };
+    /// O(listeners x visible services), of the namespaces that are named if none is imported from all, O(entries)
+    /// for listeners that name every host. Services that no listener trims are shared, not copied.
+    ///
+    /// Gateways have no `Sidecar`: they see what is exported to their namespace, and `VirtualServices` bring nothing
+    /// in. A node's proxy of an ambient mesh sees nothing.
+    pub fn build(
+        inputs: &ScopeInputs<'_>,
+        kind: ProxyKind,
+        namespace: &ArcStr,
+        selected: &SelectedSidecar,
+    ) -> Self {
         let mut merged = Merged::default();
-        for (position, listener) in listeners.iter().enumerate() {
-            for (service, import) in listener.services.iter().zip(&listener.imports) {
-                merged.add(service, || import.clone());
+        let listeners = match kind {
+            ProxyKind::Sidecar => listeners(inputs, namespace, selected, &mut merged),
+            ProxyKind::Router | ProxyKind::Waypoint => {
+                inputs.services.exported_to(namespace).for_each(|s| merged.add(s));
+                vec![EgressScope::of_gateway(inputs, namespace)]
             }
-            if kind == ProxyKind::Sidecar {
-                infer(inputs, namespace, listener, position, &mut merged);
+            ProxyKind::Ztunnel => Vec::new(),
+        };
+        let Merged { services, by_host } = merged;
+        let services = shared(services, &listeners);
+        let rules = rules(inputs, namespace, &services);
+        let policies = policies(inputs, namespace, &services);
+        let sidecar = selected.config();
+        let own_policy = sidecar.and_then(|s| s.spec.outbound_traffic_policy.clone());
+        let of_mesh = || SidecarOutboundTrafficPolicy {
+            mode: inputs.mesh.outbound_traffic_policy.mode,
+            egress_proxy: None,
+        };
+        let mut scope = Self {
+            kind,
+            name: sidecar.map_or(literal!("default-sidecar"), |s| s.meta.name.clone()),
+            namespace: namespace.clone(),
+            root_namespace: inputs.mesh.root_namespace.clone(),
+            selected: selected.clone(),
+            outbound_policy: own_policy.unwrap_or_else(of_mesh),
+            listeners,
+            services,
+            by_host,
+            rules,
+            policies,
+            dependencies: HashSet::new(),
+        };
+        scope.dependencies = scope.find_dependencies();
+        scope
+    }
+
+    /// Everything but services and endpoints, which are looked up in the list of services itself.
+    fn find_dependencies(&self) -> HashSet<ConfigKey> {
+        let mut keys = HashSet::new();
+        keys.extend(self.sidecar().map(|s| ConfigKey::of(ConfigKind::Sidecar, &s.meta)));
+        keys.extend(self.listeners.iter().flat_map(|l| &l.virtual_services).flat_map(|r| &r.from).cloned());
+        for rule in self.rules.values().flat_map(|rules| rules.iter()) {
+            for key in &rule.from {
+                if !keys.contains(key) {
+                    keys.insert(key.clone());
+                }
             }
         }
-        Self::assemble(inputs, namespace, selected, listeners, merged)
+        keys.extend(self.policies.iter().map(|p| ConfigKey::of(ConfigKind::PeerAuthentication, &p.meta)));
+        keys
     }
 }
 
-/// Adds the services that the listener's virtual services lead to.
-fn infer(
+fn listeners(
     inputs: &ScopeInputs<'_>,
     namespace: &ArcStr,
-    listener: &EgressScope,
-    position: usize,
+    selected: &SelectedSidecar,
     merged: &mut Merged,
-) {
-    for rule in &listener.virtual_services {
-        for (host, ports) in destinations(rule, namespace) {
-            let Some(service) = resolve(inputs, &host, namespace) else { continue };
-            let wanted = |port: u32| match listener.match_port() {
-                Some(only) => port == only,
-                None => ports.contains(&0) || ports.contains(&port),
-            };
-            let trimmed = if service.ports.iter().all(|p| wanted(p.number)) {
-                service.clone()
-            } else {
-                Arc::new(service.trimmed(|p| wanted(p.number)))
-            };
-            let any_port = listener.match_port().is_none() && ports.contains(&0);
-            if trimmed.ports.is_empty() && !any_port {
-                continue;
+) -> Vec<EgressScope> {
+    let egress = selected.config().map_or(&[][..], |s| s.spec.egress.as_slice());
+    let egress: Vec<_> = if egress.is_empty() { vec![None] } else { egress.iter().map(Some).collect() };
+    let mut listeners = Vec::with_capacity(egress.len());
+    for entry in egress {
+        let (listener, by_host) = EgressScope::new(inputs, namespace, entry);
+        match by_host {
+            Some(by_host) if merged.services.is_empty() => {
+                *merged = Merged { services: listener.services.to_vec(), by_host };
             }
-            merged.add(&trimmed, || Import::Destination { listener: position, rule: rule.from[0].clone() });
+            _ => listener.services.iter().for_each(|s| merged.add(s)),
+        }
+        infer(inputs.services, namespace, &listener, merged);
+        listeners.push(listener);
+    }
+    listeners
+}
+
+/// Adds the services that the listener's `VirtualServices` lead to. They are there for clusters and endpoints only, so
+/// no listener holds them; what the entries exclude is added too.
+fn infer(index: &ServiceIndex, namespace: &ArcStr, listener: &EgressScope, merged: &mut Merged) {
+    for rule in &listener.virtual_services {
+        for (host, ports) in Destinations::of(&rule.spec, namespace).iter() {
+            let Some(service) = meant(index, host, namespace) else { continue };
+            let service = match listener.match_port() {
+                Some(port) => at_port(service, port),
+                None => ports.of(service),
+            };
+            if let Some(service) = service {
+                merged.add(&service);
+            }
         }
     }
 }
 
-/// Hosts that a rule leads to for proxies of `namespace`, each with the ports that it names; 0 stands for none.
-fn destinations(rule: &VirtualServiceRule, namespace: &ArcStr) -> IndexMap<ArcStr, IndexSet<u32>> {
-    let mut all: IndexMap<ArcStr, IndexSet<u32>> = IndexMap::new();
-    let mut add = |d: &Destination| {
-        all.entry(d.host.clone()).or_default().insert(d.port.map_or(0, |p| p.number));
+/// The list itself, or the only listener's if that is the same.
+fn shared(services: Vec<Arc<Service>>, listeners: &[EgressScope]) -> Arc<[Arc<Service>]> {
+    match listeners {
+        [only] if only.services.len() == services.len() && same(&only.services, &services) => {
+            only.services.clone()
+        }
+        _ => services.into(),
+    }
+}
+
+fn same(a: &[Arc<Service>], b: &[Arc<Service>]) -> bool {
+    a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+}
+
+/// Rules by the place of their service; most services have none.
+fn rules(inputs: &ScopeInputs<'_>, namespace: &ArcStr, services: &[Arc<Service>]) -> HashMap<usize, Rules> {
+    let found = |(place, service): (usize, &Arc<Service>)| {
+        Some((place, inputs.destination_rules.lookup(namespace, service)?))
     };
-    let spec = &rule.spec;
-    for route in spec.http.iter().filter(|r| is_for(r, namespace)) {
-        route.route.iter().filter_map(|r| r.destination.as_ref()).for_each(&mut add);
-        route.mirror.iter().for_each(&mut add);
-        route.mirrors.iter().filter_map(|m| m.destination.as_ref()).for_each(&mut add);
-    }
-    let opaque = spec.tcp.iter().flat_map(|r| &r.route).chain(spec.tls.iter().flat_map(|r| &r.route));
-    opaque.filter_map(|r| r.destination.as_ref()).for_each(&mut add);
-    all
+    services.iter().enumerate().filter_map(found).collect()
 }
 
-/// A route whose matches name source namespaces is for those only.
-fn is_for(route: &HttpRoute, namespace: &ArcStr) -> bool {
-    let mut sources = route.matches.iter().map(|m| &m.source_namespace).filter(|n| !n.is_empty()).peekable();
-    sources.peek().is_none() || sources.any(|n| n == namespace)
-}
-
-/// The service that a destination means: that of the proxies' namespace, else the visible one of Kubernetes, else
-/// the oldest.
-fn resolve(inputs: &ScopeInputs<'_>, host: &str, namespace: &ArcStr) -> Option<Arc<Service>> {
-    if let Some(own) = inputs.services.get(host, namespace) {
-        return Some(own.clone());
-    }
-    let visible = || inputs.services.of_host(host).filter(|s| s.export_to.is_visible(&s.namespace, namespace));
-    let kubernetes = visible().find(|s| s.registry == Registry::Kubernetes);
-    let oldest = || visible().min_by_key(|s| (s.created, s.name.clone(), s.namespace.clone()));
-    kubernetes.or_else(oldest).cloned()
+/// The policies of the mesh, of the namespace, and of every namespace that a service lives in.
+fn policies(inputs: &ScopeInputs<'_>, namespace: &ArcStr, services: &[Arc<Service>]) -> Policies {
+    let index = inputs.peer_authentications;
+    let near = |of: &ArcStr| of == namespace || *of == inputs.mesh.root_namespace;
+    let of_services: HashSet<&ArcStr> = if index.namespaces().all(near) {
+        HashSet::new()
+    } else {
+        services.iter().map(|s| &s.namespace).collect()
+    };
+    let concerned = index.namespaces().filter(|of| near(of) || of_services.contains(of));
+    concerned.flat_map(|of| index.of_namespace(of)).cloned().collect()
 }

@@ -11,6 +11,8 @@ use super::{Registry, Service};
 #[derive(Debug, Default)]
 pub struct ServiceIndex {
     public: Vec<Arc<Service>>,
+    /// Positions in `public`, by the services' own namespace.
+    public_by_namespace: HashMap<ArcStr, Vec<usize>>,
     exported: HashMap<ArcStr, Vec<Arc<Service>>>,
     by_host: HashMap<ArcStr, BTreeMap<ArcStr, Arc<Service>>>,
     visible: usize,
@@ -33,7 +35,9 @@ impl ServiceIndex {
     fn add(&mut self, service: &Arc<Service>) {
         let of_host = self.by_host.entry(service.hostname.clone()).or_default();
         match of_host.get_mut(&service.namespace) {
-            Some(known) if known.registry == Registry::External && service.registry == Registry::Kubernetes => {
+            Some(known)
+                if known.registry == Registry::External && service.registry == Registry::Kubernetes =>
+            {
                 *known = service.clone();
             }
             Some(_) => {}
@@ -44,6 +48,7 @@ impl ServiceIndex {
         let export_to = &service.export_to;
         if export_to.contains("*") {
             self.visible += 1;
+            self.public_by_namespace.entry(service.namespace.clone()).or_default().push(self.public.len());
             self.public.push(service.clone());
         } else if !export_to.contains("~") {
             self.visible += 1;
@@ -58,6 +63,20 @@ impl ServiceIndex {
     /// Services that `namespace` may see: those exported to it, then the public ones, each in order of creation.
     pub fn exported_to(&self, namespace: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.exported.get(namespace).into_iter().flatten().chain(&self.public)
+    }
+
+    /// As [`Self::exported_to`], but of the public services only those of the namespaces `owners`.
+    /// O(services of those namespaces).
+    pub fn exported_to_from<'a>(
+        &'a self,
+        namespace: &str,
+        owners: impl Iterator<Item = &'a ArcStr>,
+    ) -> impl Iterator<Item = &'a Arc<Service>> {
+        let mut public: Vec<_> =
+            owners.filter_map(|o| self.public_by_namespace.get(o)).flatten().copied().collect();
+        public.sort_unstable();
+        let exported = self.exported.get(namespace).into_iter().flatten();
+        exported.chain(public.into_iter().map(|at| &self.public[at]))
     }
 
     /// The service of that host in that namespace, whoever may see it.

@@ -1,0 +1,1 @@
+//! istiod's own tables of what a scope holds, and properties of scopes.
