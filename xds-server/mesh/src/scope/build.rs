@@ -46,7 +46,7 @@ impl Scope {
         namespace: &ArcStr,
         selected: &SelectedSidecar,
     ) -> Self {
-        let mut merged = Merged::default();
+        let mut merged = Merged::new(inputs.services);
         let listeners = match kind {
             ProxyKind::Sidecar => listeners(inputs, namespace, selected, &mut merged),
             ProxyKind::Router | ProxyKind::Waypoint => {
@@ -55,7 +55,7 @@ impl Scope {
             }
             ProxyKind::Ztunnel => Vec::new(),
         };
-        let Merged { services, by_host } = merged;
+        let Merged { services, by_host, .. } = merged;
         let services = shared(services, &listeners);
         let rules = rules(inputs, namespace, &services);
         let policies = policies(inputs, namespace, &services);
@@ -104,7 +104,7 @@ fn listeners(
     inputs: &ScopeInputs<'_>,
     namespace: &ArcStr,
     selected: &SelectedSidecar,
-    merged: &mut Merged,
+    merged: &mut Merged<'_>,
 ) -> Vec<EgressScope> {
     let egress = selected.config().map_or(&[][..], |s| s.spec.egress.as_slice());
     let egress: Vec<_> = if egress.is_empty() { vec![None] } else { egress.iter().map(Some).collect() };
@@ -113,7 +113,8 @@ fn listeners(
         let (listener, by_host) = EgressScope::new(inputs, namespace, entry);
         match by_host {
             Some(by_host) if merged.services.is_empty() => {
-                *merged = Merged { services: listener.services.to_vec(), by_host };
+                merged.services = listener.services.to_vec();
+                merged.by_host = by_host;
             }
             _ => listener.services.iter().for_each(|s| merged.add(s)),
         }
@@ -125,7 +126,7 @@ fn listeners(
 
 /// Adds the services that the listener's `VirtualServices` lead to. They are there for clusters and endpoints only, so
 /// no listener holds them; what the entries exclude is added too.
-fn infer(index: &ServiceIndex, namespace: &ArcStr, listener: &EgressScope, merged: &mut Merged) {
+fn infer(index: &ServiceIndex, namespace: &ArcStr, listener: &EgressScope, merged: &mut Merged<'_>) {
     for rule in &listener.virtual_services {
         for (host, ports) in Destinations::of(&rule.spec, namespace).iter() {
             let Some(service) = meant(index, host, namespace) else { continue };

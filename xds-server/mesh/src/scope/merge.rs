@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use super::by_host::ByHost;
-use crate::service::{Port, Registry, Service};
+use crate::service::{Port, Registry, Service, ServiceIndex};
 
 /// Services, one a host, in the order in which their hosts came.
-#[derive(Debug, Default)]
-pub(super) struct Merged {
+#[derive(Debug)]
+pub(super) struct Merged<'a> {
+    index: &'a ServiceIndex,
     pub services: Vec<Arc<Service>>,
     pub by_host: ByHost,
 }
 
-impl Merged {
+impl<'a> Merged<'a> {
+    /// No services yet; those to come are of `index`, trimmed or whole.
+    pub fn new(index: &'a ServiceIndex) -> Self {
+        Self { index, services: Vec::new(), by_host: ByHost::default() }
+    }
+
     /// Adds a service. One of a host that is known is merged into it, replaces it, or is ignored: Kubernetes Services
     /// go before others, else the first holds.
     pub fn add(&mut self, service: &Arc<Service>) {
@@ -30,7 +36,7 @@ impl Merged {
         match (existing.registry, service.registry) {
             (Registry::Kubernetes, Registry::External) => {}
             (Registry::External, Registry::Kubernetes) => *existing = service.clone(),
-            _ if can_merge(existing, service) => unite(existing, service),
+            _ if can_merge(existing, service) => unite(existing, service, self.index),
             _ => {}
         }
     }
@@ -45,11 +51,14 @@ fn can_merge(a: &Service, b: &Service) -> bool {
         && a.declared_export_to == b.declared_export_to
 }
 
-fn unite(into: &mut Arc<Service>, other: &Service) {
+/// Adds the ports whose numbers are new. A service that is whole again is the one that all share.
+fn unite(into: &mut Arc<Service>, other: &Service, index: &ServiceIndex) {
     let missing: Vec<Port> = other.ports.iter().filter(|p| into.port(p.number).is_none()).cloned().collect();
-    if !missing.is_empty() {
-        let mut united = Service::clone(into);
-        united.ports.extend(missing);
-        *into = Arc::new(united);
+    if missing.is_empty() {
+        return;
     }
+    let mut united = Service::clone(into);
+    united.ports.extend(missing);
+    let whole = index.get(&united.hostname, &united.namespace).filter(|whole| ***whole == united);
+    *into = whole.cloned().unwrap_or_else(|| Arc::new(united));
 }
