@@ -1,3 +1,11 @@
 //! An xDS server that pushes what istiod would push.
 
+pub mod cli;
+pub mod generate;
+pub mod observe;
+pub mod push;
+pub mod serve;
+mod server;
 pub mod source;
+
+pub use server::{Config, Server};

@@ -1,0 +1,6 @@
+//! The commands of `xds-server`.
+
+mod columns;
+pub mod config;
+pub mod pods;
+pub mod scope;
