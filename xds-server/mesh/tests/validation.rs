@@ -60,7 +60,9 @@ fn every_row_is_refused_where_it_says() {
             if paths != expected {
                 wrong.push(format!("{kind}, {about}: expected {expected:?}, got {found:#?}"));
             }
-            wrong.extend(found.iter().filter(|f| f.what.is_empty() || f.hint.is_empty()).map(|f| format!("{f:?}")));
+            wrong.extend(
+                found.iter().filter(|f| f.what.is_empty() || f.hint.is_empty()).map(|f| format!("{f:?}")),
+            );
         }
     }
     assert!(rows > 200, "only {rows} rows in {}", folder.display());
@@ -122,7 +124,10 @@ fn unknown_fields_are_noted() {
 
     let found = notes(object_of("MeshConfig", &json!({"spec": {"ingressClass": "a", "accesLogFile": "b"}})));
     let whats: Vec<_> = found.iter().map(|n| n.what.as_str()).collect();
-    assert_eq!(whats, ["data.mesh.ingressClass has no effect here", "data.mesh.accesLogFile is not a field of MeshConfig"]);
+    assert_eq!(
+        whats,
+        ["data.mesh.ingressClass has no effect here", "data.mesh.accesLogFile is not a field of MeshConfig"]
+    );
 }
 
 /// istiod's own verdicts: `problems.json` says which objects its webhook refuses; without one, none.
@@ -135,12 +140,15 @@ fn the_same_objects_are_refused_as_by_istiod() {
         let mesh = case.join("mesh.yaml");
         let Ok(text) = fs::read_to_string(&mesh) else { continue };
         cases += 1;
-        let expected = fs::read_to_string(case.join("problems.json")).map_or_else(|_| BTreeSet::new(), |p| problems(&p));
+        let expected =
+            fs::read_to_string(case.join("problems.json")).map_or_else(|_| BTreeSet::new(), |p| problems(&p));
         let mut refused = BTreeSet::new();
         for document in text.split("\n---\n").map(|d| yaml(d, &mesh)).filter(|d| !d.is_null()) {
             let Identity { kind, namespace, name, .. } = Identity::of(&document);
             let found = faults(document);
-            wrong.extend(found.iter().filter(|f| f.what.is_empty() || f.hint.is_empty()).map(|f| format!("{f:?}")));
+            wrong.extend(
+                found.iter().filter(|f| f.what.is_empty() || f.hint.is_empty()).map(|f| format!("{f:?}")),
+            );
             if !found.is_empty() {
                 refused.insert([kind, namespace, name]);
             }
@@ -157,7 +165,11 @@ fn the_same_objects_are_refused_as_by_istiod() {
 fn problems(text: &str) -> BTreeSet<[String; 3]> {
     let list: Value = serde_json::from_str(text).expect("JSON");
     let field = |problem: &Value, name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-    list.as_array().expect("a list").iter().map(|p| ["kind", "namespace", "name"].map(|n| field(p, n))).collect()
+    list.as_array()
+        .expect("a list")
+        .iter()
+        .map(|p| ["kind", "namespace", "name"].map(|n| field(p, n)))
+        .collect()
 }
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {

@@ -7,6 +7,7 @@ mod meta;
 mod path;
 mod read;
 mod scalar;
+mod schema;
 mod spelling;
 
 use std::fmt;
@@ -176,7 +177,7 @@ pub enum Object {
     Service(Arc<kubernetes::Service>),
     EndpointSlice(Arc<kubernetes::EndpointSlice>),
     Pod(Arc<kubernetes::Pod>),
-    /// A Deployment, ReplicaSet, StatefulSet or DaemonSet.
+    /// A Deployment, `ReplicaSet`, `StatefulSet` or `DaemonSet`.
     Workload(Kind, Arc<kubernetes::Workload>),
     ServiceEntry(Arc<Config<istio::ServiceEntry>>),
     WorkloadEntry(Arc<Config<istio::WorkloadEntry>>),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::decode::{Dialect, Unknown, decode, shown};
 use super::kubernetes as k8s;
 use super::spelling::closest;
-use super::{Config, Kind, Meta, Object, ObjectKey, istio};
+use super::{Config, Kind, Meta, Object, ObjectKey, istio, schema};
 use crate::validate;
 
 /// One thing that is wrong with an object, and what to do about it.
@@ -113,6 +113,7 @@ const IGNORED: [(Option<Kind>, &str); 3] = [
 /// # Errors
 /// Everything that is wrong with it, decoding first (then it is the only fault), else all that validation finds.
 /// Such an object must be left out as a whole, as istiod does.
+#[allow(clippy::needless_pass_by_value)] // nobody has a use for the value after this
 pub fn read(value: Value) -> Result<Reading, Vec<Fault>> {
     let identity = Identity::of(&value);
     let Value::Object(fields) = &value else {
@@ -121,12 +122,18 @@ pub fn read(value: Value) -> Result<Reading, Vec<Fault>> {
     };
     for (name, found) in [("apiVersion", &identity.api_version), ("kind", &identity.kind)] {
         if found.is_empty() {
-            return Err(vec![unnamed(fields.get(name), name, "every object names its apiVersion and kind, such as v1 and Service")]);
+            return Err(vec![unnamed(
+                fields.get(name),
+                name,
+                "every object names its apiVersion and kind, such as v1 and Service",
+            )]);
         }
     }
     let Some(kind) = identity.known_kind() else { return unknown_kind(&identity) };
     if kind == Kind::ConfigMap && !(identity.name == "istio" && identity.namespace == "istio-system") {
-        return Ok(Reading::PassedOver("only the ConfigMap istio in istio-system holds mesh configuration".into()));
+        return Ok(Reading::PassedOver(
+            "only the ConfigMap istio in istio-system holds mesh configuration".into(),
+        ));
     }
     if identity.name.is_empty() {
         let name = fields.get("metadata").and_then(|m| m.get("name"));
@@ -164,7 +171,9 @@ fn unknown_kind(identity: &Identity) -> Result<Reading, Vec<Fault>> {
 fn typed(kind: Kind, value: &Value, fields: &Map<String, Value>) -> Result<Reading, Vec<Fault>> {
     let mut notes = Vec::new();
     let object = match kind {
-        Kind::Namespace => Object::Namespace(kubernetes(value, |o: &mut k8s::Namespace| &mut o.metadata, kind)?),
+        Kind::Namespace => {
+            Object::Namespace(kubernetes(value, |o: &mut k8s::Namespace| &mut o.metadata, kind)?)
+        }
         Kind::Node => Object::Node(kubernetes(value, |o: &mut k8s::Node| &mut o.metadata, kind)?),
         Kind::Service => Object::Service(kubernetes(value, |o: &mut k8s::Service| &mut o.metadata, kind)?),
         Kind::EndpointSlice => {
@@ -214,7 +223,11 @@ fn settle(meta: &mut Meta, kind: Kind) {
 }
 
 /// Reads one of Istio's objects: unknown fields beside `spec` refuse it, unknown fields within are noted.
-fn config<T>(kind: Kind, fields: &Map<String, Value>, notes: &mut Vec<Fault>) -> Result<Arc<Config<T>>, Vec<Fault>>
+fn config<T>(
+    kind: Kind,
+    fields: &Map<String, Value>,
+    notes: &mut Vec<Fault>,
+) -> Result<Arc<Config<T>>, Vec<Fault>>
 where
     T: DeserializeOwned,
 {
@@ -222,7 +235,8 @@ where
     let decoded = decode(field("metadata"), "metadata", Dialect::Kubernetes);
     let (mut meta, _): (Meta, _) = decoded.map_err(|f| vec![f])?;
     settle(&mut meta, kind);
-    let beside: Vec<_> = fields.keys().filter(|k| !BESIDE_SPEC.contains(&k.as_str())).map(|k| beside(k)).collect();
+    let beside: Vec<_> =
+        fields.keys().filter(|k| !BESIDE_SPEC.contains(&k.as_str())).map(|k| beside(k)).collect();
     if !beside.is_empty() {
         return Err(beside);
     }
@@ -240,7 +254,9 @@ const BESIDE_SPEC: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "statu
 fn beside(name: &str) -> Fault {
     let hint = match closest(name, BESIDE_SPEC).or((name == "specs").then_some("spec")) {
         Some(meant) => format!("did you mean {meant}?"),
-        None => "an object has apiVersion, kind, metadata, spec and status; does it belong under spec?".into(),
+        None => {
+            "an object has apiVersion, kind, metadata, spec and status; does it belong under spec?".into()
+        }
     };
     Fault::new(name, format!("unknown field {name:?} beside spec"), hint)
 }
@@ -249,7 +265,11 @@ fn beside(name: &str) -> Fault {
 fn note(of: &str, Unknown { path, meant }: Unknown, ignored: bool) -> Fault {
     if ignored {
         let what = format!("{path} has no effect here");
-        return Fault::new(path, what, "Istio's API has this field, xdslab does not act on it; the rest is used");
+        return Fault::new(
+            path,
+            what,
+            "Istio's API has this field, xdslab does not act on it; the rest is used",
+        );
     }
     let what = format!("{path} is not a field of {of}");
     let hint = match meant {
@@ -274,13 +294,13 @@ fn mesh_config(value: &Value) -> Result<Reading, Vec<Fault>> {
     let Some(text) = map.data.get("mesh") else {
         return Ok(Reading::PassedOver("the ConfigMap istio has no key mesh".into()));
     };
-    let mesh: Value = serde_saphyr::from_str(text).map_err(|e| {
-        vec![Fault::new(ROOT, e.to_string(), "the key mesh holds a MeshConfig as YAML")]
-    })?;
+    let mesh: Value = serde_saphyr::from_str(text)
+        .map_err(|e| vec![Fault::new(ROOT, e.to_string(), "the key mesh holds a MeshConfig as YAML")])?;
     let (spec, unknown) = decode::<istio::MeshConfig>(&mesh, ROOT, Dialect::Protobuf).map_err(|f| vec![f])?;
     let decoded = decode::<istio::IgnoredMeshConfig>(&mesh, ROOT, Dialect::Protobuf);
     let (_, foreign) = decoded.map_err(|f| vec![f])?;
-    let notes = unknown.into_iter().map(|u| {
+    let in_parts = schema::check_mesh(&mesh, ROOT).map_err(|f| vec![f])?;
+    let notes = unknown.into_iter().chain(in_parts).map(|u| {
         let top = u.path.strip_prefix("data.mesh.").is_some_and(|p| !p.contains(['.', '[']));
         let ignored = top && foreign.iter().all(|f| f.path != u.path);
         note("MeshConfig", u, ignored)

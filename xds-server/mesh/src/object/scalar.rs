@@ -104,8 +104,9 @@ impl fmt::Display for Duration {
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        Self::parse(&text)
-            .ok_or_else(|| de::Error::invalid_value(Unexpected::Str(&text), &"a duration such as 10s or 100ms"))
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::invalid_value(Unexpected::Str(&text), &"a duration such as 10s or 100ms")
+        })
     }
 }
 
@@ -134,10 +135,14 @@ impl<'de> Deserialize<'de> for PortRef {
                 f.write_str("a port number or name")
             }
             fn visit_u64<E: de::Error>(self, n: u64) -> Result<PortRef, E> {
-                u32::try_from(n).map(PortRef::Number).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+                u32::try_from(n)
+                    .map(PortRef::Number)
+                    .map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
             }
             fn visit_i64<E: de::Error>(self, n: i64) -> Result<PortRef, E> {
-                u32::try_from(n).map(PortRef::Number).map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
+                u32::try_from(n)
+                    .map(PortRef::Number)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
             }
             fn visit_str<E: de::Error>(self, s: &str) -> Result<PortRef, E> {
                 Ok(s.parse().map_or_else(|_| PortRef::Name(s.to_owned()), PortRef::Number))

@@ -8,8 +8,11 @@ use crate::object::istio::AuthorizationAction;
 const DRY_RUN: &str = "istio.io/dry-run";
 
 /// Annotations of istiod's own making.
-const INTERNAL: [&str; 3] =
-    ["internal.istio.io/parents", "internal.istio.io/parent-namespace", "internal.istio.io/webhook-always-reject"];
+const INTERNAL: [&str; 3] = [
+    "internal.istio.io/parents",
+    "internal.istio.io/parent-namespace",
+    "internal.istio.io/webhook-always-reject",
+];
 
 /// Refuses annotations that the object may not have; `action` is that of an `AuthorizationPolicy`.
 pub(super) fn check(meta: &Meta, action: Option<AuthorizationAction>, object: Faults<'_>) {
@@ -24,7 +27,8 @@ pub(super) fn check(meta: &Meta, action: Option<AuthorizationAction>, object: Fa
 }
 
 fn dry_run(value: &str, action: Option<AuthorizationAction>, f: Faults<'_>) {
-    const BOOLEANS: [&str; 12] = ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
+    const BOOLEANS: [&str; 12] =
+        ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
     match action {
         None => f.push("only an AuthorizationPolicy can be tried out by dry-run", "leave the annotation out"),
         Some(AuthorizationAction::Allow | AuthorizationAction::Deny) => {

@@ -6,7 +6,8 @@ use super::authorization_values as values;
 use super::faults::Faults;
 use super::policy_target;
 use crate::object::istio::{
-    AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy, AuthorizationSource,
+    AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy,
+    AuthorizationSource,
 };
 
 /// Refuses what is wrong with a policy.
@@ -45,9 +46,11 @@ pub(super) fn check(policy: &AuthorizationPolicy, f: Faults<'_>) {
     }
 }
 
+/// What looks at the values of a field.
+type Check<'c> = &'c dyn Fn(&[ArcStr], Faults<'_>);
+
 fn source(source: &AuthorizationSource, custom: bool, f: Faults<'_>) {
     let names = |list: &[ArcStr], f: Faults<'_>| values::not_empty(list, f);
-    type Check<'c> = &'c dyn Fn(&[ArcStr], Faults<'_>);
     let fields: [(&str, &[ArcStr], Check<'_>, bool); 14] = [
         ("principals", &source.principals, &names, true),
         ("notPrincipals", &source.not_principals, &names, true),
@@ -72,7 +75,10 @@ fn source(source: &AuthorizationSource, custom: bool, f: Faults<'_>) {
         }
     }
     if fields.iter().all(|(_, list, ..)| list.is_empty()) {
-        f.push("the source is empty", "give at least one of its fields, such as namespaces, or leave out from");
+        f.push(
+            "the source is empty",
+            "give at least one of its fields, such as namespaces, or leave out from",
+        );
     }
     let [principals, not_principals, _, _, namespaces, not_namespaces, accounts, not_accounts, ..] =
         fields.map(|(_, list, ..)| !list.is_empty());
@@ -111,7 +117,9 @@ fn operation(operation: &AuthorizationOperation, f: Faults<'_>) {
 fn condition(condition: &AuthorizationCondition, custom: bool, f: Faults<'_>) {
     let key = condition.key.as_str();
     if key.is_empty() {
-        return f.at("key").missing("the key", "name an attribute such as source.namespace or request.headers[x-user]");
+        return f
+            .at("key")
+            .missing("the key", "name an attribute such as source.namespace or request.headers[x-user]");
     }
     let identity = ["source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal"];
     if custom && (identity.contains(&key) || key.starts_with("request.auth.")) {

@@ -36,7 +36,10 @@ pub(super) fn ports(list: &[ArcStr], f: Faults<'_>) {
 pub(super) fn service_accounts(list: &[ArcStr], f: Faults<'_>) {
     const HINT: &str = "write name (of this namespace) or namespace/name";
     if list.len() > MOST_ACCOUNTS {
-        f.push(format!("there are {} service accounts", list.len()), format!("write {MOST_ACCOUNTS} at most"));
+        f.push(
+            format!("there are {} service accounts", list.len()),
+            format!("write {MOST_ACCOUNTS} at most"),
+        );
     }
     for (f, account) in f.each("", list) {
         let empty_part = account.split('/').any(str::is_empty);
@@ -63,14 +66,18 @@ fn wildcards(list: &[ArcStr], f: Faults<'_>) {
     for (f, value) in f.each("", list) {
         let stars = value.matches('*').count();
         if stars > 1 || (stars == 1 && !value.starts_with('*') && !value.ends_with('*')) {
-            f.push(format!("{value:?} has a * in its middle, or two"), "write one * at one end: prefix* or *suffix");
+            f.push(
+                format!("{value:?} has a * in its middle, or two"),
+                "write one * at one end: prefix* or *suffix",
+            );
         }
     }
 }
 
 /// Refuses path templates that Envoy would not take: `{*}` stands for one segment, `{**}` for all that follow.
 pub(super) fn paths(list: &[ArcStr], f: Faults<'_>) {
-    const HINT: &str = "write {*} for one whole segment and {**}, last, for any number, such as /api/{*}/status/{**}";
+    const HINT: &str =
+        "write {*} for one whole segment and {**}, last, for any number, such as /api/{*}/status/{**}";
     for (f, path) in f.each("", list) {
         let is_template = path.contains("{*}") || path.contains("{**}");
         let mut rest_taken = false;
@@ -95,7 +102,8 @@ pub(super) fn paths(list: &[ArcStr], f: Faults<'_>) {
 
 /// Whether the segment has path characters only (RFC 3986, `pchar`) but for `*`.
 fn is_path_literal(segment: &str) -> bool {
-    !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@=".contains(&b))
+    !segment.is_empty()
+        && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@=".contains(&b))
 }
 
 /// An attribute that a condition can be about.
@@ -117,8 +125,12 @@ fn attribute_of(key: &str) -> Attribute {
     match key {
         _ if key.starts_with("request.headers") => Attribute::Entry,
         "source.ip" | "remote.ip" | "destination.ip" => Attribute::Addresses,
-        "source.namespace" | "source.principal" | "connection.sni" => Attribute::Text,
-        "request.auth.principal" | "request.auth.audiences" | "request.auth.presenter" => Attribute::Text,
+        "source.namespace"
+        | "source.principal"
+        | "connection.sni"
+        | "request.auth.principal"
+        | "request.auth.audiences"
+        | "request.auth.presenter" => Attribute::Text,
         "source.serviceAccount" => Attribute::Accounts,
         "source.trustDomain" => Attribute::TrustDomains,
         "destination.port" => Attribute::Ports,
@@ -126,7 +138,9 @@ fn attribute_of(key: &str) -> Attribute {
         _ if key.starts_with("experimental.envoy.filters.") => Attribute::Entry,
         "destination.namespace" => Attribute::Retired("a policy is for the workloads of its own namespace"),
         "destination.name" | "destination.user" => Attribute::Retired("name the workloads in selector"),
-        _ if key.starts_with("destination.labels") => Attribute::Retired("name the workloads' labels in selector"),
+        _ if key.starts_with("destination.labels") => {
+            Attribute::Retired("name the workloads' labels in selector")
+        }
         _ => Attribute::Unknown,
     }
 }
@@ -137,7 +151,10 @@ pub(super) fn attribute(key: &str, f: Faults<'_>) {
         Attribute::Entry => {
             let entry = key.strip_suffix(']').and_then(|k| k.split_once('['));
             if entry.is_none_or(|(map, entry)| map.is_empty() || entry.is_empty()) {
-                f.push(format!("{key} does not say which entry"), "name it in brackets, such as request.headers[x-user]");
+                f.push(
+                    format!("{key} does not say which entry"),
+                    "name it in brackets, such as request.headers[x-user]",
+                );
             }
         }
         Attribute::Retired(instead) => f.push(format!("{key} is no longer supported"), instead),

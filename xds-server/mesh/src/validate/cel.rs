@@ -35,8 +35,8 @@ impl Token<'_> {
 }
 
 const SIGNS: [&str; 23] = [
-    "==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "-", "+", "*", "/", "%", "?", ":", ".", ",", "(", ")", "[", "]",
-    "{",
+    "==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "-", "+", "*", "/", "%", "?", ":", ".", ",", "(", ")",
+    "[", "]", "{",
 ];
 
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
@@ -60,7 +60,9 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
                 word => Token::Name(word),
             });
             length
-        } else if first.is_ascii_digit() || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
+        } else if first.is_ascii_digit()
+            || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
+        {
             let length = number_length(rest);
             found.push(Token::Literal(&rest[..length]));
             length
@@ -108,7 +110,9 @@ fn quoted_length(text: &str) -> Result<Option<usize>, String> {
         return Ok(None);
     }
     let raw = prefix.contains(['r', 'R']);
-    let Some(quote) = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|q| quotes.starts_with(q)) else { return Ok(None) };
+    let Some(quote) = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|q| quotes.starts_with(q)) else {
+        return Ok(None);
+    };
     let mut at = quote.len();
     while let Some(c) = quotes[at..].chars().next() {
         if quotes[at..].starts_with(quote) {
@@ -125,7 +129,8 @@ fn quoted_length(text: &str) -> Result<Option<usize>, String> {
 /// The length of the escape that `text` begins with.
 fn escape_length(text: &str, prefix: &str) -> Result<usize, String> {
     let bytes = text.as_bytes();
-    let all = |from: usize, to: usize, is: fn(&u8) -> bool| bytes.get(from..to).is_some_and(|d| d.iter().all(is));
+    let all =
+        |from: usize, to: usize, is: fn(&u8) -> bool| bytes.get(from..to).is_some_and(|d| d.iter().all(is));
     let octal = |b: &u8| matches!(b, b'0'..=b'7');
     let is_bytes = prefix.contains(['b', 'B']);
     match bytes.get(1) {
@@ -192,7 +197,8 @@ impl<'e> Parser<'_, 'e> {
 
     /// Operands with operators between them; which of them bind closer does not matter here.
     fn binary(&mut self) -> Result<Shape, String> {
-        const OPERATORS: [&str; 14] = ["||", "&&", "==", "!=", "<=", ">=", "<", ">", "in", "+", "-", "*", "/", "%"];
+        const OPERATORS: [&str; 14] =
+            ["||", "&&", "==", "!=", "<=", ">=", "<", ">", "in", "+", "-", "*", "/", "%"];
         let mut shape = self.unary()?;
         while OPERATORS.iter().any(|sign| self.takes(sign)) {
             self.unary()?;
@@ -249,7 +255,7 @@ impl<'e> Parser<'_, 'e> {
                     return Ok(Shape::Name);
                 }
                 let arguments = self.list(")")?;
-                if name == "has" && !rooted && arguments != [Shape::Selection] {
+                if name == "has" && !rooted && arguments.len() == 1 && arguments != [Shape::Selection] {
                     return Err("has() asks for one field, such as has(request.headers)".into());
                 }
                 Ok(Shape::Other)
@@ -322,8 +328,21 @@ impl<'e> Parser<'_, 'e> {
 }
 
 const RESERVED: [&str; 15] = [
-    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package",
-    "namespace", "return", "var",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
 ];
 
 /// Refuses a macro over lists whose variable is no name.
@@ -369,6 +388,7 @@ mod tests {
             "has(request.headers) && 'x-b3' in request.headers",
             "request.headers['x-user'] == \"a\\\"b\"",
             "!has(a.b)",
+            "has(a, b)",
             "!!a",
             "--a",
             "-1 < 2u",
@@ -394,9 +414,40 @@ mod tests {
     #[test]
     fn what_cel_refuses() {
         for bad in [
-            "", " ", "a b", "a =", "a == ", "== a", "a = b", "(a", "a)", "[1", "{'a' 1}", "{'a': }", "f(a,)", "a.", "a.1",
-            "'a", "'a\\q'", "\"a\nb\"", "a ? b", "a && ", "a & b", "a | b", "a # b", "if", "has(a)", "has(a.b, c)",
-            "xs.all(x.y, true)", "!-a", "1x", "99999999999999999999", "a[", "a[]", ".'a'", "@", "~a",
+            "",
+            " ",
+            "a b",
+            "a =",
+            "a == ",
+            "== a",
+            "a = b",
+            "(a",
+            "a)",
+            "[1",
+            "{'a' 1}",
+            "{'a': }",
+            "f(a,)",
+            "a.",
+            "a.1",
+            "'a",
+            "'a\\q'",
+            "\"a\nb\"",
+            "a ? b",
+            "a && ",
+            "a & b",
+            "a | b",
+            "a # b",
+            "if",
+            "has(a)",
+            "xs.all(x.y, true)",
+            "!-a",
+            "1x",
+            "99999999999999999999",
+            "a[",
+            "a[]",
+            ".'a'",
+            "@",
+            "~a",
         ] {
             assert!(check(bad).is_err(), "{bad}");
         }

@@ -40,6 +40,9 @@ pub(super) fn subset_name(name: &str, f: Faults<'_>) {
     if name.is_empty() {
         f.missing("the subset's name", "name it, such as v1");
     } else if !host::is_label(name) {
-        f.push(format!("{name:?} is not a subset's name"), "write letters, digits and - (63 at most), such as v1");
+        f.push(
+            format!("{name:?} is not a subset's name"),
+            "write letters, digits and - (63 at most), such as v1",
+        );
     }
 }

@@ -17,7 +17,10 @@ pub(super) fn check(duration: Duration, f: Faults<'_>) {
 /// Refuses fractions of a millisecond.
 pub(super) fn whole_milliseconds(duration: Duration, f: Faults<'_>) {
     if duration.as_nanos() % MILLISECOND != 0 {
-        f.push(format!("{duration} is not a whole number of milliseconds"), "round it to milliseconds, such as 1500ms");
+        f.push(
+            format!("{duration} is not a whole number of milliseconds"),
+            "round it to milliseconds, such as 1500ms",
+        );
     }
 }
 

@@ -24,7 +24,10 @@ pub(super) fn check(list: &[ArcStr], namespace: &str, of: Of, f: Faults<'_>) {
     for (f, entry) in f.each("exportTo", list) {
         let key = if entry == "." { namespace } else { entry };
         if seen.contains(key) {
-            f.push(format!("{entry:?} is there twice (. is this namespace, {namespace})"), "leave one of them out");
+            f.push(
+                format!("{entry:?} is there twice (. is this namespace, {namespace})"),
+                "leave one of them out",
+            );
             continue;
         }
         match key {
@@ -35,7 +38,10 @@ pub(super) fn check(list: &[ArcStr], namespace: &str, of: Of, f: Faults<'_>) {
             "." | "*" | "~" => {}
             key if is_label(key) => {}
             key => {
-                f.push(format!("{key:?} is not a namespace"), "write . (this namespace), * (all) or a namespace's name");
+                f.push(
+                    format!("{key:?} is not a namespace"),
+                    "write . (this namespace), * (all) or a namespace's name",
+                );
                 continue;
             }
         }
@@ -43,7 +49,10 @@ pub(super) fn check(list: &[ArcStr], namespace: &str, of: Of, f: Faults<'_>) {
     }
     let f = f.at("exportTo");
     if of == Of::SelectingRule && !seen.is_empty() && !(seen.len() == 1 && seen.contains(namespace)) {
-        f.push("a rule with a workloadSelector is only for its own namespace", "write . or leave exportTo out");
+        f.push(
+            "a rule with a workloadSelector is only for its own namespace",
+            "write . or leave exportTo out",
+        );
     }
     if seen.contains("*") && list.len() > 1 {
         f.push("* (all namespaces) stands beside others", "write * alone, or the namespaces without it");

@@ -43,16 +43,21 @@ fn abort(abort: &Abort, f: Faults<'_>) {
     // The last that the API lists counts, as protobuf reads a `oneof`.
     match abort {
         Abort { http2_error: Some(_), .. } => {
-            f.at("http2Error").push("aborts with an HTTP/2 error are not supported", "write httpStatus or grpcStatus");
+            f.at("http2Error")
+                .push("aborts with an HTTP/2 error are not supported", "write httpStatus or grpcStatus");
         }
-        Abort { grpc_status: Some(status), .. } => {
-            if !GRPC_STATUSES.contains(&status.as_str()) {
-                let hint = format!("write one of {}", GRPC_STATUSES.join(", "));
-                f.at("grpcStatus").push(format!("{status:?} is not a gRPC status"), hint);
-            }
-        }
+        Abort { grpc_status: Some(status), .. } => grpc_status(status, f.at("grpcStatus")),
         Abort { http_status: Some(status), .. } => http_status(i64::from(*status), f.at("httpStatus")),
         _ => {}
+    }
+}
+
+fn grpc_status(status: &str, f: Faults<'_>) {
+    if !GRPC_STATUSES.contains(&status) {
+        f.push(
+            format!("{status:?} is not a gRPC status"),
+            format!("write one of {}", GRPC_STATUSES.join(", ")),
+        );
     }
 }
 
@@ -67,7 +72,7 @@ fn delay(delay: &Delay, f: Faults<'_>) {
 
 fn percentage(percentage: Option<Percent>, f: Faults<'_>) {
     let Some(Percent { value }) = percentage else { return };
-    if value < 0.0 || value > 100.0 || (value > 0.0 && value < 0.0001) {
+    if !(0.0..=100.0).contains(&value) || (value > 0.0 && value < 0.0001) {
         f.at("value").push(format!("{value} is not a percentage"), "write 0, or a number from 0.0001 to 100");
     }
 }

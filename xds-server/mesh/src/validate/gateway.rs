@@ -11,7 +11,8 @@ use crate::service::Protocol;
 pub(super) fn check(gateway: &Gateway, name: &str, object: Faults<'_>, f: Faults<'_>) {
     if !host::is_label(name) {
         let at = object.at("metadata");
-        at.at("name").push(format!("{name:?} is not a Gateway's name"), "write letters, digits and -, 63 at most");
+        at.at("name")
+            .push(format!("{name:?} is not a Gateway's name"), "write letters, digits and -, 63 at most");
     }
     if gateway.servers.is_empty() {
         let hint = "write at least one, with port and hosts";
@@ -75,7 +76,10 @@ fn server_port(port: &SidecarPort, unix: bool, f: Faults<'_>) {
 fn protocol_fits_tls(protocol: Protocol, tls: Option<&ServerTls>, f: Faults<'_>) {
     match tls {
         None if port::is_tls(protocol) => {
-            f.missing("the TLS settings of a port for HTTPS or TLS", "write tls: {mode: SIMPLE, credentialName: my-cert}");
+            f.missing(
+                "the TLS settings of a port for HTTPS or TLS",
+                "write tls: {mode: SIMPLE, credentialName: my-cert}",
+            );
         }
         Some(tls) if protocol.is_http() => {
             let passes = matches!(tls.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough);
@@ -86,7 +90,10 @@ fn protocol_fits_tls(protocol: Protocol, tls: Option<&ServerTls>, f: Faults<'_>)
             }
         }
         Some(_) if !port::is_tls(protocol) => {
-            f.push("the port's protocol is without TLS, and has TLS settings", "make its protocol TLS, or leave out tls");
+            f.push(
+                "the port's protocol is without TLS, and has TLS settings",
+                "make its protocol TLS, or leave out tls",
+            );
         }
         _ => {}
     }
@@ -99,7 +106,10 @@ fn server_host(entry: &str, f: Faults<'_>) {
         None => entry,
         Some((namespace, name)) => {
             if !matches!(namespace, "*" | ".") && !host::is_label(namespace) {
-                f.push(format!("{namespace:?} is not a namespace"), "write a namespace's name, . (this one) or * (any)");
+                f.push(
+                    format!("{namespace:?} is not a namespace"),
+                    "write a namespace's name, . (this one) or * (any)",
+                );
             }
             name
         }

@@ -1,8 +1,5 @@
 //! Header names and values, and what routes do to headers.
 
-use arcstr::ArcStr;
-use indexmap::IndexMap;
-
 use super::faults::Faults;
 use crate::object::istio::{HeaderOperations, Headers, HttpRewrite};
 
@@ -12,8 +9,7 @@ const NAME_HINT: &str = "write a header's name, such as x-user";
 
 /// Whether `name` may name a header: a token of RFC 7230. istiod lets a comma pass, too.
 fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+,-.^_`|~".contains(&b))
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+,-.^_`|~".contains(&b))
 }
 
 /// Whether a match of this name is on a claim of the request's JWT, which only gateways can route by.
@@ -88,11 +84,9 @@ fn is_authority(name: &str) -> bool {
 pub(super) fn one_authority(rewrite: Option<&HttpRewrite>, headers: Option<&Headers>, f: Faults<'_>) {
     let Some(request) = headers.and_then(|h| h.request.as_ref()) else { return };
     let mut current = rewrite.map_or("", |r| r.authority.as_str());
-    let entries = |of: &'static str, headers: &IndexMap<ArcStr, ArcStr>| {
-        headers.iter().map(move |(n, v)| (of, n.clone(), v.clone())).collect::<Vec<_>>()
-    };
-    let all = [entries("set", &request.set), entries("add", &request.add)].concat();
-    for (verb, name, value) in all.iter().filter(|(_, name, _)| is_authority(name)) {
+    let (set, add) = (request.set.iter(), request.add.iter());
+    let all = set.map(|header| ("set", header)).chain(add.map(|header| ("add", header)));
+    for (verb, (name, value)) in all.filter(|(_, (name, _))| is_authority(name)) {
         if !current.is_empty() {
             let f = f.at("headers");
             let f = f.at("request");
@@ -132,18 +126,17 @@ fn value_fault(value: &str) -> Option<&'static str> {
                 }
                 Some(_) => In::Variable,
             },
-            (In::Variable, b'%') | (In::AfterArguments, b'%') => In::Text,
+            (In::Variable | In::AfterArguments, b'%') => In::Text,
             (In::Variable, b'(') => In::Arguments,
-            (In::Arguments, b'[') => In::List,
+            (In::Arguments, b'[') | (In::AfterItem, b',') => In::List,
             (In::Arguments, b) if b != b' ' => In::Quotes,
             (In::List, b'"') => In::Quotes,
             (In::Quotes, b'\\') => match bytes.next() {
                 None => return Some("it ends with a \\"),
                 Some(_) => In::Quotes,
             },
-            (In::Quotes, b')') | (In::AfterList, b')') => In::AfterArguments,
+            (In::Quotes | In::AfterList, b')') => In::AfterArguments,
             (In::Quotes, b'"') => In::AfterItem,
-            (In::AfterItem, b',') => In::List,
             (In::AfterItem, b']') => In::AfterList,
             (state @ (In::Text | In::Variable | In::Quotes), _) | (state, b' ') => state,
             (In::List, _) => return Some("a list of arguments has something that is not in quotes"),
@@ -202,7 +195,7 @@ mod tests {
             ("@request.auth.claims[sub]", true, false, true, true),
             ("@request.auth.claims.", false, false, true, true),
         ] {
-            let bad = |check: &dyn Fn(Faults<'_>)| Faults::collect(|f| check(f)).is_empty();
+            let bad = |check: &dyn Fn(Faults<'_>)| Faults::collect(check).is_empty();
             assert_eq!(bad(&|f| matched_name(name, f)), matched, "matched {name:?}");
             assert_eq!(bad(&|f| cors_name(name, f)), cors, "CORS {name:?}");
             assert_eq!(bad(&|f| changed_name(name, true, f)), set, "set {name:?}");

@@ -8,7 +8,8 @@ use crate::service::host_is_subset;
 const LONGEST_NAME: usize = 255;
 const LONGEST_LABEL: usize = 63;
 const NAME_HINT: &str = "write a DNS name such as api.back.svc.cluster.local";
-const WILD_HINT: &str = "write a DNS name such as api.back.svc.cluster.local, or *.example.com for all below it";
+const WILD_HINT: &str =
+    "write a DNS name such as api.back.svc.cluster.local, or *.example.com for all below it";
 
 /// Whether `text` is a DNS label: at most 63 letters, digits and `-`, which neither begins nor ends with `-`.
 pub(super) fn is_label(text: &str) -> bool {
@@ -23,7 +24,8 @@ pub(super) fn is_label(text: &str) -> bool {
 /// Whether `text` is a DNS label, `*`, or a label behind `*` or `*-`.
 fn is_wild_label(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('*') else { return is_label(text) };
-    text.len() <= LONGEST_LABEL && (rest.is_empty() || is_label(rest) || rest.strip_prefix('-').is_some_and(is_label))
+    text.len() <= LONGEST_LABEL
+        && (rest.is_empty() || is_label(rest) || rest.strip_prefix('-').is_some_and(is_label))
 }
 
 /// Why `name` is no DNS name, if it is none. One label is enough.
@@ -46,7 +48,9 @@ pub(super) fn wild_fault(name: &str) -> Option<String> {
 fn length_fault(name: &str) -> Option<String> {
     match name.len() {
         0 => Some("the host name is empty".into()),
-        n if n > LONGEST_NAME => Some(format!("the host name has {n} characters, {LONGEST_NAME} at most are allowed")),
+        n if n > LONGEST_NAME => {
+            Some(format!("the host name has {n} characters, {LONGEST_NAME} at most are allowed"))
+        }
         _ => None,
     }
 }
@@ -121,9 +125,12 @@ pub(super) fn is_cidr(text: &str) -> bool {
 
 /// Refuses what is neither an IP address nor a CIDR block.
 pub(super) fn subnet(text: &str, f: Faults<'_>) {
-    let good = if text.contains('/') { is_cidr(text) } else { is_ip(text) };
+    let good = if text.matches('/').count() == 1 { is_cidr(text) } else { is_ip(text) };
     if !good {
-        f.push(format!("{text:?} is neither an IP address nor a CIDR block"), "write 10.0.0.1 or 10.1.0.0/16");
+        f.push(
+            format!("{text:?} is neither an IP address nor a CIDR block"),
+            "write 10.0.0.1 or 10.1.0.0/16",
+        );
     }
 }
 

@@ -44,7 +44,10 @@ pub(super) fn check(retries: &HttpRetry, f: Faults<'_>) {
     for entry in retries.retry_on.split(',') {
         let is_status = entry.parse::<i64>().is_ok_and(is_known_status);
         if !is_status && !CONDITIONS.contains(&entry) {
-            let hint = format!("write statuses such as 503 or any of {}, parted by commas alone", CONDITIONS.join(", "));
+            let hint = format!(
+                "write statuses such as 503 or any of {}, parted by commas alone",
+                CONDITIONS.join(", ")
+            );
             f.at("retryOn").push(format!("{entry:?} is not a reason to retry"), hint);
         }
     }

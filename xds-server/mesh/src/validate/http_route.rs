@@ -2,7 +2,7 @@
 
 use super::faults::Faults;
 use super::string_match::{self, Match, effective};
-use super::{duration, fault_injection, headers, host, http_retry, port, route};
+use super::{base64, duration, fault_injection, headers, host, http_retry, port, route};
 use crate::object::istio::{
     Cors, DirectResponse, HttpMatch, HttpMirror, HttpRedirect, HttpRewrite, HttpRoute, Percent, ResponseBody,
 };
@@ -84,7 +84,8 @@ fn actions(route: &HttpRoute, delegate: bool, f: Faults<'_>) {
         ("directResponse", has_redirect && route.direct_response.is_some()),
     ] {
         if given && !action.is_empty() {
-            f.at(name).push(format!("{name} stands beside {action}"), format!("leave out {name} or {action}"));
+            f.at(name)
+                .push(format!("{name} stands beside {action}"), format!("leave out {name} or {action}"));
         }
     }
     if route.mirror.is_some() && !route.mirrors.is_empty() {
@@ -136,10 +137,14 @@ fn cors(policy: &Cors, f: Faults<'_>) {
     }
     for (f, method) in f.each("allowMethods", &policy.allow_methods) {
         if !METHODS.contains(&method.as_str()) {
-            f.push(format!("{method:?} is not an HTTP method"), format!("write one of {}", METHODS.join(", ")));
+            f.push(
+                format!("{method:?} is not an HTTP method"),
+                format!("write one of {}", METHODS.join(", ")),
+            );
         }
     }
-    for (field, names) in [("allowHeaders", &policy.allow_headers), ("exposeHeaders", &policy.expose_headers)] {
+    for (field, names) in [("allowHeaders", &policy.allow_headers), ("exposeHeaders", &policy.expose_headers)]
+    {
         for (f, name) in f.each(field, names) {
             headers::cors_name(name, f);
         }
@@ -181,7 +186,8 @@ fn redirect(redirect: &HttpRedirect, matches: &[HttpMatch], f: Faults<'_>) {
     if !redirect.uri.is_empty() && prefix.is_some() {
         f.push("both uri and prefixRewrite are set", "leave one of them out");
     }
-    let by_other = |m: &HttpMatch| m.uri.as_ref().is_some_and(|uri| !matches!(effective(uri), Match::Prefix(_)));
+    let by_other =
+        |m: &HttpMatch| m.uri.as_ref().is_some_and(|uri| !matches!(effective(uri), Match::Prefix(_)));
     if prefix.is_some() && matches.iter().any(by_other) {
         let hint = "match every uri by prefix, or use uri in place of prefixRewrite";
         f.at("prefixRewrite").push("a prefix is rewritten that is not matched", hint);
@@ -198,7 +204,8 @@ fn redirect(redirect: &HttpRedirect, matches: &[HttpMatch], f: Faults<'_>) {
     }
     let code = redirect.redirect_code;
     if code != 0 && !(300..=399).contains(&code) {
-        f.at("redirectCode").push(format!("{code} is not a redirect"), "write a code such as 301, 302, 307 or 308");
+        f.at("redirectCode")
+            .push(format!("{code} is not a redirect"), "write a code such as 301, 302, 307 or 308");
     }
     if !matches!(redirect.scheme.as_str(), "" | "http" | "https") {
         f.at("scheme").push(format!("{:?} is not a scheme", redirect.scheme), "write http or https");
@@ -218,9 +225,13 @@ fn direct_response(response: &DirectResponse, f: Faults<'_>) {
     let Some(body) = &response.body else { return };
     let f = f.at("body");
     let size = match body {
-        ResponseBody { bytes: Some(bytes), .. } => match base64_size(bytes) {
-            Some(size) => size,
-            None => return f.at("bytes").push("the body is not in base64", "encode it, or write string: and plain text"),
+        ResponseBody { bytes: Some(bytes), .. } => match base64::padded(bytes) {
+            Some(bytes) => bytes.len(),
+            None => {
+                return f
+                    .at("bytes")
+                    .push("the body is not in base64", "encode it, or write string: and plain text");
+            }
         },
         ResponseBody { string: Some(text), .. } => text.len(),
         _ => 0,
@@ -228,16 +239,6 @@ fn direct_response(response: &DirectResponse, f: Faults<'_>) {
     if size > LARGEST_BODY {
         f.push(format!("the body has {size} bytes"), "write 1 MB at most; Envoys hold it in memory");
     }
-}
-
-/// How many bytes a text in base64, padded, stands for.
-fn base64_size(text: &str) -> Option<usize> {
-    let text: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-    let digits = text.iter().position(|b| *b == b'=').unwrap_or(text.len());
-    let padding = text.len() - digits;
-    let plain = text[..digits].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
-    let padded = text[digits..].iter().all(|b| *b == b'=') && padding <= 2 && text.len().is_multiple_of(4);
-    (plain && padded).then(|| text.len() / 4 * 3 - padding)
 }
 
 /// Refuses what is no status of a response.
@@ -259,29 +260,11 @@ fn rewrite(rewrite: &HttpRewrite, f: Faults<'_>) {
     };
     let f = f.at("uriRegexRewrite");
     if regex.pattern.is_empty() || regex.rewrite.is_empty() {
-        f.push("a rewrite by expression needs both match and rewrite", "write match: /v1/(.*) and rewrite: /v2/\\1, say");
+        f.push(
+            "a rewrite by expression needs both match and rewrite",
+            "write match: /v1/(.*) and rewrite: /v2/\\1, say",
+        );
     } else {
         string_match::regular(&regex.pattern, f.at("match"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bodies_in_base64() {
-        for (text, size) in [
-            ("", Some(0)),
-            ("aGk=", Some(2)),
-            ("aGkh", Some(3)),
-            ("aG\nkh", Some(3)),
-            ("aGk", None),
-            ("aG=k", None),
-            ("a===", None),
-            ("a-b_", None),
-        ] {
-            assert_eq!(base64_size(text), size, "{text:?}");
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::base64;
+
 /// Reads a set of keys, or one key alone; empty text stands for none.
 ///
 /// # Errors
@@ -36,60 +38,60 @@ fn key(key: &Value) -> Result<(), String> {
         ("OKP", true) => &["d", "x"],
         _ => return Err(format!("its kty {kind:?} is none of RSA, EC, OKP and oct")),
     };
-    if matches!(kind, "EC" | "OKP") {
-        curve(fields)?;
-    }
-    for name in numbers.iter().filter(|name| !fields.contains_key(**name)) {
+    let curve: &[&str] = if matches!(kind, "EC" | "OKP") { &["crv"] } else { &[] };
+    if let Some(name) = curve.iter().chain(numbers).find(|name| !fields.contains_key(**name)) {
         return Err(format!("its {name} is missing"));
     }
-    for name in OPTIONAL_NUMBERS.iter().filter(|(k, _)| *k == kind).flat_map(|(_, names)| *names).chain(numbers) {
-        if let Some(number) = fields.get(*name) {
-            base64(number).ok_or_else(|| format!("its {name} is not in base64url"))?;
+    let more: &[&str] = if kind == "RSA" && private { &["dp", "dq", "p", "q", "qi"] } else { &[] };
+    for name in numbers.iter().chain(more) {
+        if text(fields, name)?.is_some_and(|number| base64::any(number).is_none()) {
+            return Err(format!("its {name} is not in base64url"));
         }
     }
-    for name in ["alg", "kid", "use", "x5t", "x5t#S256", "x5u"] {
-        if fields.get(name).is_some_and(|v| !v.is_string()) {
-            return Err(format!("its {name} is not text"));
+    for name in curve.iter().chain(&["alg", "kid", "use", "x5t", "x5t#S256"]) {
+        text(fields, name)?;
+    }
+    texts(fields, "key_ops")?;
+    for certificate in texts(fields, "x5c")? {
+        let bytes = base64::any(certificate).ok_or("a certificate in its x5c is not in base64")?;
+        if !is_der(&bytes) {
+            return Err("a certificate in its x5c is none".into());
         }
     }
-    operations(fields)
+    Ok(())
 }
 
-/// Numbers of a private RSA key that may lack.
-const OPTIONAL_NUMBERS: [(&str, &[&str]); 1] = [("RSA", &["dp", "dq", "p", "q", "qi"])];
-
-fn curve(fields: &Map<String, Value>) -> Result<(), String> {
-    const CURVES: [&str; 7] = ["P-256", "P-384", "P-521", "Ed25519", "Ed448", "X25519", "X448"];
-    match fields.get("crv") {
-        None => Err("its crv is missing".into()),
-        Some(Value::String(crv)) if CURVES.contains(&crv.as_str()) => Ok(()),
-        Some(crv) => Err(format!("its crv {crv} is none of {}", CURVES.join(", "))),
+/// The text of a field, if it is there; null is as good as none.
+fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Result<Option<&'f str>, String> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("its {name} is not text")),
     }
 }
 
-fn operations(fields: &Map<String, Value>) -> Result<(), String> {
-    const OPERATIONS: [&str; 8] =
-        ["sign", "verify", "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"];
-    let Some(operations) = fields.get("key_ops") else { return Ok(()) };
-    let known = |op: &Value| op.as_str().is_some_and(|op| OPERATIONS.contains(&op));
-    if operations.as_array().is_some_and(|ops| ops.iter().all(known)) {
-        Ok(())
-    } else {
-        Err(format!("its key_ops are not a list of {}", OPERATIONS.join(", ")))
+/// The texts of a field, if it is there.
+fn texts<'f>(fields: &'f Map<String, Value>, name: &str) -> Result<Vec<&'f str>, String> {
+    let not = || format!("its {name} is not a list of texts");
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(list)) => list
+            .iter()
+            .map(|item| if item.is_null() { Some("") } else { item.as_str() }.ok_or_else(not))
+            .collect(),
+        Some(_) => Err(not()),
     }
 }
 
-/// Whether the value is text in base64: of either alphabet, padded or not.
-fn base64(value: &Value) -> Option<()> {
-    let text = value.as_str()?;
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    let url = !text.contains(['+', '/']);
-    let plain = digits.bytes().all(|b| {
-        b.is_ascii_alphanumeric() || if url { matches!(b, b'-' | b'_') } else { matches!(b, b'+' | b'/') }
-    });
-    let padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
-    (plain && padded && digits.len() % 4 != 1).then_some(())
+/// Whether the bytes have the frame of an ASN.1 sequence, as a certificate has.
+fn is_der(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, length @ 0..=0x7f, rest @ ..] | [0x30, 0x81, length, rest @ ..] => {
+            rest.len() == usize::from(*length)
+        }
+        [0x30, 0x82, high, low, rest @ ..] => rest.len() == usize::from(u16::from_be_bytes([*high, *low])),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +123,14 @@ mod tests {
             (r#"{"keys": [{"kty": "RSA", "e": "AQAB", "n": 1}]}"#, false),
             (r#"{"keys": [{"kty": "RSA", "e": "AQAB", "n": "xAE7eB6q", "kid": 1}]}"#, false),
             (r#"{"kty": "EC", "x": "AQAB", "y": "AQAB"}"#, false),
-            (r#"{"kty": "EC", "crv": "P-1", "x": "AQAB", "y": "AQAB"}"#, false),
+            (r#"{"kty": "EC", "crv": 1, "x": "AQAB", "y": "AQAB"}"#, false),
+            (
+                r#"{"kty": "EC", "crv": "P-1", "x": null, "y": "", "key_ops": ["any"], "x5c": [], "x5u": 1}"#,
+                true,
+            ),
+            (r#"{"kty": "oct", "k": "AQAB", "key_ops": "sign"}"#, false),
+            (r#"{"kty": "oct", "k": "AQAB", "x5c": ["AQAB"]}"#, false),
+            (r#"{"kty": "RSA", "e": "AQAB", "n": "AQAB", "d": "AQAB", "p": 1}"#, false),
             (r#"{"keys": []"#, false),
         ] {
             assert_eq!(check(text).is_ok(), good, "{text}: {:?}", check(text));

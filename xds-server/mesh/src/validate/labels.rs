@@ -24,7 +24,8 @@ pub(super) fn check(labels: &Labels, f: Faults<'_>) {
 pub(super) fn selector(labels: &Labels, f: Faults<'_>) {
     for (key, value) in labels {
         if key.is_empty() {
-            f.key(key).push(format!("the label of value {value:?} has no key"), "write a label such as app: web");
+            f.key(key)
+                .push(format!("the label of value {value:?} has no key"), "write a label such as app: web");
         }
         if key.contains('*') || value.contains('*') {
             let what = format!("{key}: {value} has a wildcard");
@@ -86,9 +87,13 @@ mod tests {
 
     #[test]
     fn selectors() {
-        for (key, value, bad) in
-            [("app", "web", false), ("a b", "c d", false), ("", "web", true), ("a*", "web", true), ("app", "*", true)]
-        {
+        for (key, value, bad) in [
+            ("app", "web", false),
+            ("a b", "c d", false),
+            ("", "web", true),
+            ("a*", "web", true),
+            ("app", "*", true),
+        ] {
             assert_eq!(refused(selector, key, value), bad, "{key}: {value}");
         }
     }

@@ -43,7 +43,8 @@ fn consistent_hash(hash: &ConsistentHash, f: Faults<'_>) {
         if size == 0 || size >= TOO_LARGE_TABLE || !is_prime(size) {
             let f = f.at("maglev");
             let what = format!("{size} is not a size of a Maglev table");
-            f.at("tableSize").push(what, format!("write a prime number below {TOO_LARGE_TABLE}, such as 65537"));
+            f.at("tableSize")
+                .push(what, format!("write a prime number below {TOO_LARGE_TABLE}, such as 65537"));
         }
     }
 }
@@ -72,13 +73,14 @@ fn warmup(warmup: &Warmup, f: Faults<'_>) {
         f.at("minimumPercent").push(format!("{percent} is over 100"), "write a number from 0 to 100");
     }
     if let Some(aggression) = warmup.aggression.filter(|a| *a <= 0.0) {
-        f.at("aggression").push(format!("{aggression} is not above 0"), "write a number above 0; 1 is linear");
+        f.at("aggression")
+            .push(format!("{aggression} is not above 0"), "write a number above 0; 1 is linear");
     }
 }
 
 /// As Envoy judges it, to whom 1 is prime.
 fn is_prime(n: u64) -> bool {
-    n > 0 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n > 0 && (2..=n.isqrt()).all(|d| !n.is_multiple_of(d))
 }
 
 #[cfg(test)]

@@ -10,7 +10,11 @@ pub(super) fn locality_lb(setting: &LocalityLb, f: Faults<'_>) {
         return f.push("both distribute and failover are set", "leave one of them out");
     }
     if !setting.failover.is_empty() {
-        topology_labels(&setting.failover_priority, f, "leave out the label, or failover: both order the localities");
+        topology_labels(
+            &setting.failover_priority,
+            f,
+            "leave out the label, or failover: both order the localities",
+        );
     }
     for (f, distribute) in f.each("distribute", &setting.distribute) {
         weights(distribute, f);
@@ -25,7 +29,11 @@ pub(super) fn locality_lb(setting: &LocalityLb, f: Faults<'_>) {
 
 /// Refuses what is wrong with zone-aware load balancing.
 pub(super) fn zone_aware_lb(setting: &ZoneAwareLb, f: Faults<'_>) {
-    topology_labels(&setting.failover_priority, f, "leave out the label; Envoy keeps to region and zone by itself");
+    topology_labels(
+        &setting.failover_priority,
+        f,
+        "leave out the label; Envoy keeps to region and zone by itself",
+    );
     failover(&setting.failover, f);
 }
 
@@ -72,14 +80,11 @@ fn pattern(locality: &str, before: &[&str], f: Faults<'_>) {
 
 /// Whether an earlier entry takes all that `later` stands for.
 fn covers(earlier: &str, later: &str) -> bool {
-    let (earlier, later): (Vec<_>, Vec<_>) = (earlier.splitn(3, '/').collect(), later.splitn(3, '/').collect());
+    let (earlier, later): (Vec<_>, Vec<_>) =
+        (earlier.splitn(3, '/').collect(), later.splitn(3, '/').collect());
     // A region, however it goes on, bars the same region without zone, and a zone the same zone without subzone.
     let same = earlier.iter().zip(&later).take_while(|(a, b)| a == b).count();
-    match earlier.get(same) {
-        None => true,
-        Some(&"*") => true,
-        Some(_) => same == later.len(),
-    }
+    earlier.get(same).is_none_or(|part| *part == "*" || same == later.len())
 }
 
 fn failover(list: &[Failover], f: Faults<'_>) {
@@ -89,7 +94,10 @@ fn failover(list: &[Failover], f: Faults<'_>) {
         }
         for (name, region) in [("from", from), ("to", to)] {
             if region.contains(['/', '*']) {
-                f.at(name).push(format!("{region:?} is not a region"), "write a region alone, such as europe-west1");
+                f.at(name).push(
+                    format!("{region:?} is not a region"),
+                    "write a region alone, such as europe-west1",
+                );
             }
         }
     }
@@ -100,8 +108,8 @@ mod tests {
     use super::*;
 
     /// Whether the last of `list` is refused after the others.
-    fn refused(list: &[&str]) -> bool {
-        let (last, before) = list.split_last().expect("not empty");
+    fn refused(localities: &[&str]) -> bool {
+        let (last, before) = localities.split_last().expect("not empty");
         !Faults::collect(|f| pattern(last, before, f)).is_empty()
     }
 

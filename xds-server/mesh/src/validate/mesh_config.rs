@@ -2,12 +2,12 @@
 
 use super::faults::Faults;
 use super::{connection_pool, duration, host, locality, outlier_detection, port, proxy_config};
+use crate::object::Duration;
 use crate::object::istio::MeshConfig;
-use crate::object::{Duration, decode_protobuf};
 
 const LONGEST_CONNECT_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Refuses what is out of range. Extension providers are taken as they are, `proxyInboundListenPort` too.
+/// Refuses what is out of range. Extension providers are only decoded; `proxyInboundListenPort` may be any number.
 pub(super) fn check(mesh: &MeshConfig, f: Faults<'_>) {
     port::number(mesh.proxy_listen_port, f.at("proxyListenPort"));
     duration::check(mesh.connect_timeout, f.at("connectTimeout"));
@@ -33,7 +33,8 @@ pub(super) fn check(mesh: &MeshConfig, f: Faults<'_>) {
     }
     if mesh.mesh_mtls.as_ref().is_some_and(|tls| !tls.ecdh_curves.is_empty()) {
         let f = f.at("meshMTLS");
-        f.at("ecdhCurves").push("the curves of the mesh's own TLS cannot be set", "leave it out, or set tlsDefaults");
+        f.at("ecdhCurves")
+            .push("the curves of the mesh's own TLS cannot be set", "leave it out, or set tlsDefaults");
     }
     if let Some(policy) = &mesh.default_traffic_policy {
         let f = f.at("defaultTrafficPolicy");
@@ -44,34 +45,11 @@ pub(super) fn check(mesh: &MeshConfig, f: Faults<'_>) {
             outlier_detection::check(settings, f.at("outlierDetection"));
         }
     }
-    unread(mesh, f);
 }
 
 fn trust_domain(domain: &str, f: Faults<'_>) {
     let labels = domain.strip_suffix('.').filter(|rest| !rest.is_empty()).unwrap_or(domain);
     if !labels.split('.').all(host::is_label) {
         f.push(format!("{domain:?} is not a trust domain"), "write a DNS name such as cluster.local");
-    }
-}
-
-/// Refuses what cannot be decoded of the parts that are kept as they were written.
-fn unread(mesh: &MeshConfig, f: Faults<'_>) {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    #[allow(dead_code)] // read for its types
-    struct DefaultProviders {
-        tracing: Vec<String>,
-        metrics: Vec<String>,
-        access_logging: Vec<String>,
-    }
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default)]
-    #[allow(dead_code)] // read for its types
-    struct ExtensionProvider {
-        name: String,
-    }
-    f.at("defaultProviders").decoded(|root| decode_protobuf::<DefaultProviders>(&mesh.default_providers, root));
-    for (f, provider) in f.each("extensionProviders", &mesh.extension_providers) {
-        f.decoded(|root| decode_protobuf::<ExtensionProvider>(provider, root));
     }
 }

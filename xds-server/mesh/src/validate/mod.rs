@@ -4,6 +4,7 @@
 mod annotations;
 mod authorization_policy;
 mod authorization_values;
+mod base64;
 mod cel;
 mod client_tls;
 mod connection_pool;
@@ -39,7 +40,6 @@ mod traffic_policy;
 mod uri;
 mod virtual_service;
 mod workload_entry;
-
 
 use crate::object::{Fault, Object};
 use faults::Faults;

@@ -12,9 +12,10 @@ pub(super) fn check(settings: &OutlierDetection, f: Faults<'_>) {
         let what = "local origin failures are counted only if they are told from the others";
         f.at("consecutiveLocalOriginFailures").push(what, "set splitExternalLocalOriginErrors: true, too");
     }
-    for (name, percent) in
-        [("maxEjectionPercent", settings.max_ejection_percent), ("minHealthPercent", settings.min_health_percent)]
-    {
+    for (name, percent) in [
+        ("maxEjectionPercent", settings.max_ejection_percent),
+        ("minHealthPercent", settings.min_health_percent),
+    ] {
         if !(0..=100).contains(&percent) {
             f.at(name).push(format!("{percent} is not a percentage"), "write a number from 0 to 100");
         }

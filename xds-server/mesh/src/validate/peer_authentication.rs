@@ -2,6 +2,7 @@
 
 use super::faults::Faults;
 use super::{labels, port};
+use crate::object::Labels;
 use crate::object::istio::PeerAuthentication;
 
 /// Refuses what is wrong with a policy.
@@ -15,7 +16,7 @@ pub(super) fn check(policy: &PeerAuthentication, f: Faults<'_>) {
     let f = f.at("portLevelMtls");
     if ports.is_empty() {
         f.push("there are no ports", "name at least one, such as 8080: {mode: DISABLE}, or leave it out");
-    } else if selector.is_none_or(|labels| labels.is_empty()) {
+    } else if selector.is_none_or(Labels::is_empty) {
         let hint = "say which workloads the ports belong to: selector: {matchLabels: {app: web}}";
         f.push("ports of all workloads are set", hint);
     }

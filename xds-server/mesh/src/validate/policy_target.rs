@@ -19,7 +19,9 @@ pub(super) fn check(
     targets: &[TargetReference],
     f: Faults<'_>,
 ) {
-    if [selector.is_some(), target.is_some(), !targets.is_empty()].into_iter().filter(|given| *given).count() > 1 {
+    if [selector.is_some(), target.is_some(), !targets.is_empty()].into_iter().filter(|given| *given).count()
+        > 1
+    {
         f.push("more than one of selector, targetRef and targetRefs is set", "leave one of them");
     }
     if let Some(selector) = selector {

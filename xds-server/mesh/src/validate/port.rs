@@ -19,7 +19,11 @@ pub(super) fn number(number: impl Into<i64>, f: Faults<'_>) {
 /// Refuses a name that is no DNS label.
 pub(super) fn name(name: &str, f: Faults<'_>) {
     if !is_label(name) {
-        let what = if name.is_empty() { "the port has no name".into() } else { format!("{name:?} is not a port name") };
+        let what = if name.is_empty() {
+            "the port has no name".into()
+        } else {
+            format!("{name:?} is not a port name")
+        };
         f.push(what, "write letters, digits and - (63 at most, no - at the ends), such as http-web");
     }
 }

@@ -119,7 +119,10 @@ pub(super) fn check(written: &Value, f: Faults<'_>) {
         ("configPath", Some(config.config_path.as_str())),
         ("binaryPath", Some(config.binary_path.as_str())),
         ("discoveryAddress", Some(config.discovery_address.as_str())),
-        ("serviceCluster", config.service_cluster.as_deref().filter(|_| config.tracing_service_name.is_none())),
+        (
+            "serviceCluster",
+            config.service_cluster.as_deref().filter(|_| config.tracing_service_name.is_none()),
+        ),
     ] {
         if given == Some("") {
             f.at(name).push(format!("{name} is empty"), "leave it out for Istio's default");
@@ -132,7 +135,8 @@ pub(super) fn check(written: &Value, f: Faults<'_>) {
     }
     port::number(config.proxy_admin_port, f.at("proxyAdminPort"));
     port::number(config.status_port, f.at("statusPort"));
-    let service = |service: &Option<RemoteService>| service.as_ref().map(|s| s.address.clone()).unwrap_or_default();
+    let service =
+        |service: &Option<RemoteService>| service.as_ref().map(|s| s.address.clone()).unwrap_or_default();
     for (name, given) in [
         ("discoveryAddress", config.discovery_address),
         ("statsdUdpAddress", config.statsd_udp_address),
@@ -177,7 +181,10 @@ fn tracing(tracing: &Tracing, f: Faults<'_>) {
     };
     if let Some((name, given)) = collector {
         let f = f.at(name);
-        address(&given.replacen("$(HOST_IP)", "127.0.0.1", usize::from(name != "lightstep")), f.at("address"));
+        address(
+            &given.replacen("$(HOST_IP)", "127.0.0.1", usize::from(name != "lightstep")),
+            f.at("address"),
+        );
     }
     if let Some(tls) = &tracing.tls_settings {
         client_tls::check(tls, "", f.at("tlsSettings"));
@@ -191,7 +198,10 @@ fn address(address: &str, f: Faults<'_>) {
         named && port.parse::<i64>().is_ok_and(|p| (1..=65535).contains(&p))
     });
     if !good {
-        f.push(format!("{address:?} is not a host with a port"), "write one such as zipkin.istio-system:9411");
+        f.push(
+            format!("{address:?} is not a host with a port"),
+            "write one such as zipkin.istio-system:9411",
+        );
     }
 }
 

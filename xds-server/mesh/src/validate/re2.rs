@@ -12,7 +12,8 @@ const MOST_REPEATED: u32 = 1000;
 /// # Errors
 /// What RE2 does not take.
 pub(super) fn check(expression: &str) -> Result<(), String> {
-    let mut reader = Reader { rest: expression, names: BTreeSet::new(), open: Vec::new(), group: Group::default() };
+    let mut reader =
+        Reader { rest: expression, names: BTreeSet::new(), open: Vec::new(), group: Group::default() };
     while !reader.rest.is_empty() {
         reader.step()?;
     }
@@ -37,7 +38,7 @@ struct Reader<'e> {
     group: Group,
 }
 
-impl<'e> Reader<'e> {
+impl Reader<'_> {
     fn step(&mut self) -> Result<(), String> {
         let repeated = std::mem::take(&mut self.group.repeated);
         let before = self.rest;
@@ -52,20 +53,14 @@ impl<'e> Reader<'e> {
                 self.group.widest = self.group.widest.max(self.group.operand.take().unwrap_or(0));
                 Ok(())
             }
-            Some('[') => {
-                self.class(before)?;
-                self.operand()
-            }
+            Some('[') => self.class(before),
             Some('*' | '+' | '?') => self.repeat(None, repeated),
-            Some('{') => match counts(self.rest) {
-                Some((least, most, rest)) => {
-                    self.rest = rest;
-                    self.repeat(Some((least, most)), repeated)
-                }
-                None => self.operand(),
-            },
             Some('\\') => self.escaped(),
-            _ => self.operand(),
+            Some('{') => self.brace(repeated),
+            _ => {
+                self.operand();
+                Ok(())
+            }
         }
     }
 
@@ -76,10 +71,9 @@ impl<'e> Reader<'e> {
         next
     }
 
-    fn operand(&mut self) -> Result<(), String> {
+    fn operand(&mut self) {
         let before = self.group.operand.replace(1);
         self.group.widest = self.group.widest.max(before.unwrap_or(0));
-        Ok(())
     }
 
     fn enter(&mut self) {
@@ -89,9 +83,19 @@ impl<'e> Reader<'e> {
     fn leave(&mut self) -> Result<(), String> {
         let outer = self.open.pop().ok_or("a ) closes nothing")?;
         let inner = std::mem::replace(&mut self.group, outer);
-        self.operand()?;
+        self.operand();
         self.group.operand = Some(inner.widest.max(inner.operand.unwrap_or(0)).max(1));
         Ok(())
+    }
+
+    /// A `{`, which begins a repetition or is itself.
+    fn brace(&mut self, repeated: bool) -> Result<(), String> {
+        let Some((least, most, rest)) = counts(self.rest) else {
+            self.operand();
+            return Ok(());
+        };
+        self.rest = rest;
+        self.repeat(Some((least, most)), repeated)
     }
 
     /// A repetition; `counts` are its least and most, the latter absent where there is no limit.
@@ -105,7 +109,9 @@ impl<'e> Reader<'e> {
         }
         if let Some((least, most)) = counts {
             if least > MOST_REPEATED || most.is_some_and(|m| m > MOST_REPEATED || m < least) {
-                return Err(format!("a repetition must be by {MOST_REPEATED} at most, the smaller number first"));
+                return Err(format!(
+                    "a repetition must be by {MOST_REPEATED} at most, the smaller number first"
+                ));
             }
             let times = most.unwrap_or(least).saturating_mul(operand);
             if times > MOST_REPEATED && (least >= 2 || most.is_some_and(|m| m >= 2)) {
@@ -156,20 +162,22 @@ impl<'e> Reader<'e> {
         match self.rest.chars().next() {
             Some('A' | 'b' | 'B' | 'z') => {
                 self.next();
-                self.operand()
             }
             Some('Q') => {
                 let (literal, rest) = self.rest[1..].split_once("\\E").unwrap_or((&self.rest[1..], ""));
                 self.rest = rest;
-                if literal.is_empty() { Ok(()) } else { self.operand() }
+                if literal.is_empty() {
+                    return Ok(());
+                }
             }
             _ => {
                 if !self.named_class()? {
                     self.escape()?;
                 }
-                self.operand()
             }
         }
+        self.operand();
+        Ok(())
     }
 
     /// What follows a `\` if it is a class: `d`, `w`, `s`, `p{Greek}`; whether it was one.
@@ -181,19 +189,20 @@ impl<'e> Reader<'e> {
             }
             Some('p' | 'P') => {
                 self.next();
-                let name = match self.rest.strip_prefix('{') {
-                    Some(braced) => {
-                        let (name, rest) = braced.split_once('}').ok_or("a \\p{ is not closed")?;
-                        self.rest = rest;
-                        name.strip_prefix('^').unwrap_or(name)
-                    }
-                    None => {
-                        let name = self.rest;
-                        self.next().ok_or("a \\p has no class")?;
-                        &name[..name.len() - self.rest.len()]
-                    }
+                let name = if let Some(braced) = self.rest.strip_prefix('{') {
+                    let (name, rest) = braced.split_once('}').ok_or("a \\p{ is not closed")?;
+                    self.rest = rest;
+                    name.strip_prefix('^').unwrap_or(name)
+                } else {
+                    let name = self.rest;
+                    self.next().ok_or("a \\p has no class")?;
+                    &name[..name.len() - self.rest.len()]
                 };
-                if is_unicode_class(name) { Ok(true) } else { Err(format!("\\p{{{name}}} is no class of characters")) }
+                if is_unicode_class(name) {
+                    Ok(true)
+                } else {
+                    Err(format!("\\p{{{name}}} is no class of characters"))
+                }
             }
             _ => Ok(false),
         }
@@ -227,17 +236,14 @@ impl<'e> Reader<'e> {
     }
 
     fn hex(&mut self) -> Result<char, String> {
-        let digits = match self.rest.strip_prefix('{') {
-            Some(braced) => {
-                let (digits, rest) = braced.split_once('}').ok_or("a \\x{ is not closed")?;
-                self.rest = rest;
-                digits
-            }
-            None => {
-                let digits = self.rest.get(..2).ok_or("\\x wants two digits")?;
-                self.rest = &self.rest[2..];
-                digits
-            }
+        let digits = if let Some(braced) = self.rest.strip_prefix('{') {
+            let (digits, rest) = braced.split_once('}').ok_or("a \\x{ is not closed")?;
+            self.rest = rest;
+            digits
+        } else {
+            let digits = self.rest.get(..2).ok_or("\\x wants two digits")?;
+            self.rest = &self.rest[2..];
+            digits
         };
         let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let code = Some(digits).filter(|_| plain).and_then(|d| u32::from_str_radix(d, 16).ok());
@@ -254,6 +260,7 @@ impl<'e> Reader<'e> {
         loop {
             if self.rest.starts_with(']') && !first {
                 self.rest = &self.rest[1..];
+                self.operand();
                 return Ok(());
             }
             first = false;
@@ -292,8 +299,8 @@ impl<'e> Reader<'e> {
 }
 
 const POSIX: [&str; 14] = [
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
-    "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+    "upper", "word", "xdigit",
 ];
 
 /// The least and most of `{2}`, `{2,}` or `{2,5}`, and what follows; anything else is no repetition but text.
@@ -324,11 +331,60 @@ mod tests {
     #[test]
     fn what_go_takes() {
         for good in [
-            "", "a|b", "()", "(|a)", "^a$", "a*?b+?c??", "a{2}", "a{2,}", "a{2,5}?", "/users/{id}", "a{", "a{,5}", "a{02}",
-            "}", "]", "(?i)a", "(?i-s:a)", "(?P<n>a)", "(?<n>a)", "(?P<1>a)", "(?)a", "[a-z]", "[]a]", "[^]a]", "[a-]",
-            "[-a]", "[\\d-z]", "[[:alpha:]_]", "[[:^alpha:]]", "[[a]", "[a&&b]", "[--a]", "\\Qa(b\\E+", "\\Q(", "\\d\\W",
-            "\\pL", "\\p{Greek}", "\\P{^Lu}", "\\x41", "\\x{1F600}", "\\012", "\\0", "\\.", "\\/", "\\-", "^*", "a(?i)*",
-            "\\bfoo\\b", "\\Aa\\z", "(a{10}){100}", "(a{0}){1000}", "(a*){1000}", "ä+", "a*(?i)*",
+            "",
+            "a|b",
+            "()",
+            "(|a)",
+            "^a$",
+            "a*?b+?c??",
+            "a{2}",
+            "a{2,}",
+            "a{2,5}?",
+            "/users/{id}",
+            "a{",
+            "a{,5}",
+            "a{02}",
+            "}",
+            "]",
+            "(?i)a",
+            "(?i-s:a)",
+            "(?P<n>a)",
+            "(?<n>a)",
+            "(?P<1>a)",
+            "(?)a",
+            "[a-z]",
+            "[]a]",
+            "[^]a]",
+            "[a-]",
+            "[-a]",
+            "[\\d-z]",
+            "[[:alpha:]_]",
+            "[[:^alpha:]]",
+            "[[a]",
+            "[a&&b]",
+            "[--a]",
+            "\\Qa(b\\E+",
+            "\\Q(",
+            "\\d\\W",
+            "\\pL",
+            "\\p{Greek}",
+            "\\P{^Lu}",
+            "\\x41",
+            "\\x{1F600}",
+            "\\012",
+            "\\0",
+            "\\.",
+            "\\/",
+            "\\-",
+            "^*",
+            "a(?i)*",
+            "\\bfoo\\b",
+            "\\Aa\\z",
+            "(a{10}){100}",
+            "(a{0}){1000}",
+            "(a*){1000}",
+            "ä+",
+            "a*(?i)*",
         ] {
             assert_eq!(check(good), Ok(()), "{good:?}");
         }
@@ -337,10 +393,56 @@ mod tests {
     #[test]
     fn what_go_refuses() {
         for bad in [
-            "a(", "a)", "(?i", "(?", "*a", "(*)", "|*", "a**", "a*+", "a{2}{3}", "a{2}*", "a???", "a{1001}", "a{1001,}",
-            "a{5,2}", "(a{100}){11}", "[a", "[", "[]", "[^]", "[z-a]", "[a-\\d]", "[[:nope:]]", "[\\", "\\", "\\C", "\\Z",
-            "\\1", "\\8", "\\x4", "\\x{}", "\\x{110000}", "\\xzz", "\\p", "\\p{", "\\p{Nope}", "\\pé", "\\é", "\\k", "(?=a)",
-            "(?!a)", "(?<=a)", "(?P<a.b>c)", "(?P<>c)", "(?P=n)", "(?<n>a)(?<n>b)", "(?x)a", "(?i-)a", "(?--i)a", "/a([",
+            "a(",
+            "a)",
+            "(?i",
+            "(?",
+            "*a",
+            "(*)",
+            "|*",
+            "a**",
+            "a*+",
+            "a{2}{3}",
+            "a{2}*",
+            "a???",
+            "a{1001}",
+            "a{1001,}",
+            "a{5,2}",
+            "(a{100}){11}",
+            "[a",
+            "[",
+            "[]",
+            "[^]",
+            "[z-a]",
+            "[a-\\d]",
+            "[[:nope:]]",
+            "[\\",
+            "\\",
+            "\\C",
+            "\\Z",
+            "\\1",
+            "\\8",
+            "\\x4",
+            "\\x{}",
+            "\\x{110000}",
+            "\\xzz",
+            "\\p",
+            "\\p{",
+            "\\p{Nope}",
+            "\\pé",
+            "\\é",
+            "\\k",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)",
+            "(?P<a.b>c)",
+            "(?P<>c)",
+            "(?P=n)",
+            "(?<n>a)(?<n>b)",
+            "(?x)a",
+            "(?i-)a",
+            "(?--i)a",
+            "/a([",
         ] {
             assert!(check(bad).is_err(), "{bad:?}");
         }

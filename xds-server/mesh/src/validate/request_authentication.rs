@@ -14,11 +14,17 @@ pub(super) fn check(policy: &RequestAuthentication, f: Faults<'_>) {
 
 fn jwt_rule(rule: &JwtRule, f: Faults<'_>) {
     if rule.issuer.is_empty() && rule.jwks_uri.is_empty() {
-        f.push("neither issuer nor jwksUri is given", "write the issuer of the tokens, as their claim iss has it");
+        f.push(
+            "neither issuer nor jwksUri is given",
+            "write the issuer of the tokens, as their claim iss has it",
+        );
     }
-    if let Some(fault) = Some(&rule.jwks_uri).filter(|uri| !uri.is_empty()).and_then(|uri| uri::http_fault(uri)) {
+    if let Some(fault) =
+        Some(&rule.jwks_uri).filter(|uri| !uri.is_empty()).and_then(|uri| uri::http_fault(uri))
+    {
         let what = format!("{:?} is not an HTTP address: {fault}", rule.jwks_uri);
-        f.at("jwksUri").push(what, "write where the keys are found, such as https://example.com/.well-known/jwks.json");
+        f.at("jwksUri")
+            .push(what, "write where the keys are found, such as https://example.com/.well-known/jwks.json");
     }
     if let Err(fault) = jwks::check(&rule.jwks) {
         let hint = "write a JSON Web Key Set (RFC 7517) such as {\"keys\": [{\"kty\": \"RSA\", \"e\": ..., \"n\": ...}]}";

@@ -54,7 +54,8 @@ pub(super) fn weights(weights: impl ExactSizeIterator<Item = i32> + Clone, f: Fa
 /// Refuses what is wrong with the destinations of a TCP or TLS route.
 pub(super) fn destinations(list: &[RouteDestination], f: Faults<'_>) {
     if list.is_empty() {
-        f.at("route").missing("the route", "say where to: route: [{destination: {host: api.back.svc.cluster.local}}]");
+        f.at("route")
+            .missing("the route", "say where to: route: [{destination: {host: api.back.svc.cluster.local}}]");
     }
     for (f, to) in f.each("route", list) {
         required(to.destination.as_ref(), f);

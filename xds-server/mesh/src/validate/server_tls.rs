@@ -3,7 +3,8 @@
 use super::faults::Faults;
 use crate::object::istio::{ServerTls, ServerTlsMode};
 
-const ONE_WAY: &str = "give one of credentialName, credentialNames, tlsCertificates, or serverCertificate with privateKey";
+const ONE_WAY: &str =
+    "give one of credentialName, credentialNames, tlsCertificates, or serverCertificate with privateKey";
 
 /// Refuses certificates that lack, are given twice, or have no place.
 pub(super) fn check(tls: &ServerTls, f: Faults<'_>) {
@@ -19,7 +20,8 @@ pub(super) fn check(tls: &ServerTls, f: Faults<'_>) {
             ("credentialNames", has_names),
         ] {
             if given {
-                f.at(name).push("ISTIO_MUTUAL uses the workload's own certificate", format!("leave out {name}"));
+                f.at(name)
+                    .push("ISTIO_MUTUAL uses the workload's own certificate", format!("leave out {name}"));
             }
         }
         return;

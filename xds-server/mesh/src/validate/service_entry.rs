@@ -21,7 +21,10 @@ pub(super) fn check(entry: &ServiceEntry, meta: &Meta, f: Faults<'_>) {
     for (f, address) in f.each("addresses", &entry.addresses) {
         host::subnet(address, f);
         if address.contains('/') && !matches!(entry.resolution, Resolution::None | Resolution::Static) {
-            let what = format!("{address:?} is a CIDR block, which resolution {} cannot have", entry.resolution.word());
+            let what = format!(
+                "{address:?} is a CIDR block, which resolution {} cannot have",
+                entry.resolution.word()
+            );
             f.push(what, "write single addresses, or resolution: NONE or STATIC");
         }
     }
@@ -30,7 +33,8 @@ pub(super) fn check(entry: &ServiceEntry, meta: &Meta, f: Faults<'_>) {
         Resolution::None => {
             if !entry.endpoints.is_empty() {
                 let hint = "leave them out, or write resolution: STATIC (addresses) or DNS (host names)";
-                f.at("endpoints").push("resolution NONE sends traffic where it was going; endpoints are not used", hint);
+                f.at("endpoints")
+                    .push("resolution NONE sends traffic where it was going; endpoints are not used", hint);
             }
         }
         Resolution::Static => {
@@ -66,7 +70,8 @@ fn ports(entry: &ServiceEntry, f: Faults<'_>) {
             f.at("name").push(what, "give each a name of its own");
         }
         if !numbers.insert(port.number) {
-            f.at("number").push(format!("two ports have the number {}", port.number), "leave one of them out");
+            f.at("number")
+                .push(format!("two ports have the number {}", port.number), "leave one of them out");
         }
         if port.target_port != 0 {
             port::number(port.target_port, f.at("targetPort"));
@@ -83,7 +88,8 @@ fn ports(entry: &ServiceEntry, f: Faults<'_>) {
         return;
     }
     for (f, port) in f.each("ports", &entry.ports).filter(|(_, port)| !told_apart(&port.protocol)) {
-        let what = format!("{:?} does not tell which of the {} hosts is meant", port.protocol, entry.hosts.len());
+        let what =
+            format!("{:?} does not tell which of the {} hosts is meant", port.protocol, entry.hosts.len());
         f.at("protocol").push(what, "write a ServiceEntry for each host, or an HTTP or TLS protocol");
     }
 }
@@ -97,7 +103,8 @@ fn dns(entry: &ServiceEntry, f: Faults<'_>) {
     if entry.endpoints.is_empty() {
         for (f, host) in f.each("hosts", &entry.hosts) {
             if let Some(fault) = host::fqdn_fault(host) {
-                let hint = "write a full name, give endpoints, or resolution: NONE or DYNAMIC_DNS for a wildcard";
+                let hint =
+                    "write a full name, give endpoints, or resolution: NONE or DYNAMIC_DNS for a wildcard";
                 f.push(format!("resolution {word} asks DNS for the host: {fault}"), hint);
             }
         }
@@ -124,9 +131,14 @@ fn dynamic_dns(entry: &ServiceEntry, meta: &Meta, f: Faults<'_>) {
         let hint = "write a wildcard such as *.example.com, or resolution: DNS";
         f.push(format!("{host:?} is one host; resolution {WORD} is for wildcards"), hint);
     }
-    for (name, given) in [("addresses", !entry.addresses.is_empty()), ("endpoints", !entry.endpoints.is_empty())] {
+    for (name, given) in
+        [("addresses", !entry.addresses.is_empty()), ("endpoints", !entry.endpoints.is_empty())]
+    {
         if given {
-            f.at(name).push(format!("resolution {WORD} asks DNS for the host of each request"), format!("leave out {name}"));
+            f.at(name).push(
+                format!("resolution {WORD} asks DNS for the host of each request"),
+                format!("leave out {name}"),
+            );
         }
     }
     let known = |word: &str| {
@@ -136,7 +148,8 @@ fn dynamic_dns(entry: &ServiceEntry, meta: &Meta, f: Faults<'_>) {
         let what = format!("resolution {WORD} cannot find the host of {:?} traffic", port.protocol);
         f.at("protocol").push(what, "write HTTP, HTTP2, GRPC or TLS");
     }
-    let waypoint = meta.labels.get("istio.io/use-waypoint").filter(|w| !w.is_empty() && !w.eq_ignore_ascii_case("none"));
+    let waypoint =
+        meta.labels.get("istio.io/use-waypoint").filter(|w| !w.is_empty() && !w.eq_ignore_ascii_case("none"));
     if let Some(waypoint) = waypoint.filter(|_| entry.location == Location::MeshInternal) {
         let what = format!("resolution {WORD} with MESH_INTERNAL cannot use the waypoint {waypoint:?}");
         f.at("location").push(what, "write MESH_EXTERNAL, or take the label istio.io/use-waypoint away");

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::faults::Faults;
 use super::{connection_pool, host, labels, port, route, server_tls};
 use crate::object::istio::{
-    CaptureMode, EgressListener, IngressListener, OutboundTrafficPolicyMode, ServerTls, ServerTlsMode, Sidecar,
-    SidecarOutboundTrafficPolicy, SidecarPort,
+    CaptureMode, EgressListener, IngressListener, OutboundTrafficPolicyMode, ServerTls, ServerTlsMode,
+    Sidecar, SidecarOutboundTrafficPolicy, SidecarPort,
 };
 use crate::service::Protocol;
 
@@ -43,7 +43,10 @@ pub(super) fn check(sidecar: &Sidecar, f: Faults<'_>) {
             None => {}
         }
         if listener.hosts.is_empty() {
-            f.at("hosts").missing("the list of hosts", "write at least one, such as ./* or back/api.back.svc.cluster.local");
+            f.at("hosts").missing(
+                "the list of hosts",
+                "write at least one, such as ./* or back/api.back.svc.cluster.local",
+            );
         }
         for (f, host) in f.each("hosts", &listener.hosts) {
             egress_host(host, f);
@@ -75,18 +78,22 @@ fn egress_port<'s>(
         }
         return;
     }
-    match bind.strip_prefix(host::UNIX) {
-        Some(path) => host::unix_path(path, f.at("bind")),
-        None => {
-            let f = f.at("port");
-            f.at("number").push("port 0 is only for a Unix domain socket", "write a number from 1 to 65535, or bind: unix:///path");
-        }
+    if let Some(path) = bind.strip_prefix(host::UNIX) {
+        host::unix_path(path, f.at("bind"));
+    } else {
+        let f = f.at("port");
+        let hint = "write a number from 1 to 65535, or bind: unix:///path";
+        f.at("number").push("port 0 is only for a Unix domain socket", hint);
     }
     if !sockets.insert(bind) {
-        f.at("bind").push(format!("another egress listener has the bind {bind:?} already"), "put their hosts into one");
+        f.at("bind").push(
+            format!("another egress listener has the bind {bind:?} already"),
+            "put their hosts into one",
+        );
     }
     if listener.capture_mode == CaptureMode::Iptables {
-        f.at("captureMode").push("traffic of a Unix domain socket cannot be captured by iptables", "write NONE or DEFAULT");
+        f.at("captureMode")
+            .push("traffic of a Unix domain socket cannot be captured by iptables", "write NONE or DEFAULT");
     }
 }
 
@@ -102,7 +109,8 @@ fn common_port(port: &SidecarPort, f: Faults<'_>) {
 
 /// Refuses what is not `namespace/name`, where only the first `/` splits.
 fn egress_host(entry: &str, f: Faults<'_>) {
-    const HINT: &str = "write namespace/name, such as back/api.back.svc.cluster.local, ./* or */*.example.com";
+    const HINT: &str =
+        "write namespace/name, such as back/api.back.svc.cluster.local, ./* or */*.example.com";
     let Some((namespace, name)) = entry.split_once('/') else {
         let hint = if entry.contains('.') || entry == "*" {
             format!("write namespace/name, such as ./{entry} (of this namespace) or */{entry} (of any)")
@@ -156,7 +164,8 @@ fn ingress(listener: &IngressListener, ports: &mut BTreeSet<u32>, f: Faults<'_>)
 }
 
 fn default_endpoint(endpoint: &str, f: Faults<'_>) {
-    const HINT: &str = "write 127.0.0.1:8080, 0.0.0.0:8080, [::1]:8080, [::]:8080, :8080 or unix:///path/to/socket";
+    const HINT: &str =
+        "write 127.0.0.1:8080, 0.0.0.0:8080, [::1]:8080, [::]:8080, :8080 or unix:///path/to/socket";
     if let Some(path) = endpoint.strip_prefix(host::UNIX) {
         return host::unix_path(path, f);
     }
@@ -181,14 +190,21 @@ fn ingress_tls(tls: &ServerTls, protocol: &str, f: Faults<'_>) {
         ("tlsCertificates", !tls.tls_certificates.is_empty()),
     ] {
         if given {
-            f.at(name).push(format!("{name} is not supported in a Sidecar"), "leave it out; certificates are given as files");
+            f.at(name).push(
+                format!("{name} is not supported in a Sidecar"),
+                "leave it out; certificates are given as files",
+            );
         }
     }
     if matches!(tls.mode, ServerTlsMode::IstioMutual | ServerTlsMode::AutoPassthrough) {
-        f.at("mode").push(format!("{} is not supported in a Sidecar", tls.mode.word()), "write SIMPLE or MUTUAL");
+        f.at("mode")
+            .push(format!("{} is not supported in a Sidecar", tls.mode.word()), "write SIMPLE or MUTUAL");
     }
     if !port::is_tls(Protocol::from_word(protocol)) {
-        f.push(format!("the port's protocol {protocol:?} is without TLS"), "make the port's protocol HTTPS or TLS");
+        f.push(
+            format!("the port's protocol {protocol:?} is without TLS"),
+            "make the port's protocol HTTPS or TLS",
+        );
     }
     server_tls::check(tls, f);
 }

@@ -32,7 +32,9 @@ pub(super) fn effective(of: &StringMatch) -> Match<'_> {
 /// Refuses an empty prefix and a bad expression.
 pub(super) fn check(of: &StringMatch, f: Faults<'_>) {
     match effective(of) {
-        Match::Prefix("") => f.at("prefix").push("the prefix is empty", "write a prefix, or leave the match out"),
+        Match::Prefix("") => {
+            f.at("prefix").push("the prefix is empty", "write a prefix, or leave the match out");
+        }
         _ => expression(of, f),
     }
 }
@@ -52,7 +54,10 @@ pub(super) fn regular(regex: &str, f: Faults<'_>) {
         let what = format!("the expression has {} characters", regex.len());
         f.push(what, format!("{LONGEST_REGEX} at most are allowed; split it into several matches"));
     } else if let Err(fault) = re2::check(regex) {
-        f.push(format!("{regex:?} is not an RE2 expression: {fault}"), "see https://github.com/google/re2/wiki/Syntax");
+        f.push(
+            format!("{regex:?} is not an RE2 expression: {fault}"),
+            "see https://github.com/google/re2/wiki/Syntax",
+        );
     }
 }
 

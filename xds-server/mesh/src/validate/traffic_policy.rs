@@ -68,7 +68,8 @@ fn port_level(policy: &PortTrafficPolicy, namespace: &str, f: Faults<'_>) {
 
 fn tunnel(tunnel: &Tunnel, f: Faults<'_>) {
     if !matches!(tunnel.protocol.as_str(), "" | "CONNECT" | "POST") {
-        f.at("protocol").push(format!("{:?} is not a way to tunnel", tunnel.protocol), "write CONNECT or POST");
+        f.at("protocol")
+            .push(format!("{:?} is not a way to tunnel", tunnel.protocol), "write CONNECT or POST");
     }
     if host::fqdn_fault(&tunnel.target_host).is_some() && !host::is_ip(&tunnel.target_host) {
         let what = format!("{:?} is neither a host name nor an IP address", tunnel.target_host);

@@ -1,11 +1,13 @@
 //! Addresses of the web, as Go's `net/url` takes them.
 
+use std::net::Ipv6Addr;
+
 /// Why `uri` is no address by HTTP or HTTPS, if it is none.
 pub(super) fn http_fault(uri: &str) -> Option<String> {
-    if uri.bytes().any(|b| b < b' ' || b == 0x7f) {
+    let (before, fragment) = uri.split_once('#').unwrap_or((uri, ""));
+    if before.bytes().any(|b| b < b' ' || b == 0x7f) {
         return Some("it has a control character".into());
     }
-    let (before, fragment) = uri.split_once('#').unwrap_or((uri, ""));
     let scheme = before.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
     let Some((scheme, rest)) = scheme else { return Some("it has no scheme".into()) };
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -37,27 +39,42 @@ fn authority_fault(authority: &str) -> Option<String> {
     if !user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&b)) {
         return Some("its user name has characters that need escaping".into());
     }
-    let escaped = escapes_fault(user);
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => match rest.rsplit_once(']') {
-            Some((name, port)) => (name, port),
-            None => return Some("a [ is not closed".into()),
-        },
-        None => host.split_at(host.rfind(':').unwrap_or(host.len())),
+    let (name, port) = if let Some(rest) = host.strip_prefix('[') {
+        match rest.rsplit_once(']') {
+            Some((name, port)) if is_ipv6(name) => (None, port),
+            _ => return Some(format!("{host:?} is not an IPv6 address")),
+        }
+    } else {
+        let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+        (Some(name), port)
     };
-    let good_port = port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
-    if !good_port || port.get(1..).is_some_and(|p| !p.is_empty() && p.parse::<i64>().is_err()) {
+    let digits = port.strip_prefix(':').unwrap_or_default();
+    let number =
+        digits.bytes().all(|b| b.is_ascii_digit()) && (digits.is_empty() || digits.parse::<i64>().is_ok());
+    if !number || (digits.is_empty() && !matches!(port, "" | ":")) {
         return Some(format!("{port:?} is not a port"));
     }
-    let in_host = |b: u8| b >= 0x80 || b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]<>\"%".contains(&b);
-    if !name.bytes().all(in_host) {
+    name.and_then(host_fault).or_else(|| escapes_fault(user))
+}
+
+/// Whether `name` is an IPv6 address, with the zone after `%25` if it has one.
+fn is_ipv6(name: &str) -> bool {
+    let (address, zone) =
+        name.split_once("%25").map_or((name, None), |(address, zone)| (address, Some(zone)));
+    zone != Some("") && address.parse::<Ipv6Addr>().is_ok()
+}
+
+fn host_fault(name: &str) -> Option<String> {
+    let allowed = |b: u8| b >= 0x80 || b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=]<>\"%".contains(&b);
+    // An escape stands for a byte that is not ASCII, or for the percent sign itself.
+    let bad_escape = name.match_indices('%').any(|(i, _)| {
+        let code = name.get(i + 1..i + 3).unwrap_or_default();
+        code != "25" && !code.starts_with(|c: char| c.is_ascii_hexdigit() && !matches!(c, '0'..='7'))
+    });
+    if bad_escape || !name.bytes().all(allowed) {
         return Some(format!("{name:?} is not a host"));
     }
-    escaped.or_else(|| {
-        // An escape in a host name stands for a byte that is not ASCII; in an IPv6 address %25 begins the zone.
-        let bad = !host.starts_with('[') && name.match_indices('%').any(|(i, _)| !matches!(name.as_bytes().get(i + 1), Some(b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F')));
-        bad.then(|| format!("{name:?} is not a host")).or_else(|| escapes_fault(name))
-    })
+    escapes_fault(name)
 }
 
 #[cfg(test)]
@@ -72,6 +89,12 @@ mod tests {
             ("http://[::1]:80/a%20b?c=%zz", true),
             ("http://user:secret@example.com:/", true),
             ("http:opaque", true),
+            ("http://a.b#\t", true),
+            ("http://a%25b.com", true),
+            ("http://[fe80::1%25eth0]", true),
+            ("http://a:1:2", false),
+            ("http://a[b]", false),
+            ("http://[10.0.0.1]", false),
             ("https://", true),
             ("ftp://example.com", false),
             ("example.com/keys", false),

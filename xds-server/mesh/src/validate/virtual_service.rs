@@ -33,7 +33,9 @@ pub(super) fn check(service: &VirtualService, namespace: &str, f: Faults<'_>) {
             continue;
         }
         for (f, condition) in f.each("match", &route.matches) {
-            for (field, headers) in [("headers", &condition.headers), ("withoutHeaders", &condition.without_headers)] {
+            for (field, headers) in
+                [("headers", &condition.headers), ("withoutHeaders", &condition.without_headers)]
+            {
                 let f = f.at(field);
                 for name in headers.keys().filter(|name| is_claim(name)) {
                     let hint = "name the gateways that it is for in gateways, without mesh";

@@ -11,6 +11,7 @@ use crate::object::scalar::{Duration, words};
 /// Mesh-wide settings. A field that is given replaces the default whole, messages and lists too.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[allow(clippy::struct_excessive_bools)] // as in the API
 pub struct MeshConfig {
     pub root_namespace: ArcStr,
     pub trust_domain: ArcStr,

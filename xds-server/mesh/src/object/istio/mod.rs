@@ -15,32 +15,32 @@ mod virtual_service;
 
 pub use destination_rule::{DestinationRule, Subset};
 pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode};
+pub(crate) use mesh_config::IgnoredMeshConfig;
 pub use mesh_config::{
     DefaultTrafficPolicy, InboundTrafficPolicy, InboundTrafficPolicyMode, MeshConfig, MeshMtls, MeshTls,
     OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization, ServiceEntryVisibility,
     ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls, Visibility,
 };
-pub(crate) use mesh_config::IgnoredMeshConfig;
 pub use security::{
-    AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy, AuthorizationRule,
-    AuthorizationSource, JwtRule, MutualTls, MutualTlsMode, PeerAuthentication, RequestAuthentication, RuleFrom,
-    RuleTo, TargetReference,
+    AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy,
+    AuthorizationRule, AuthorizationSource, JwtRule, MutualTls, MutualTlsMode, PeerAuthentication,
+    RequestAuthentication, RuleFrom, RuleTo, TargetReference,
 };
 pub use service_entry::{Location, Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
 pub use sidecar::{
-    CaptureMode, EgressListener, IngressListener, SidecarPort, Sidecar, SidecarOutboundTrafficPolicy,
+    CaptureMode, EgressListener, IngressListener, Sidecar, SidecarOutboundTrafficPolicy, SidecarPort,
 };
 pub use telemetry::{CustomTag, Metrics, ProviderRef, TagOperation, Telemetry, Tracing};
 pub use traffic_policy::{
-    ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, Distribute, Failover, H2Upgrade, HttpCookie, HttpPool,
-    KeepAlive, LoadBalancer, LocalityLb, Maglev, OutlierDetection, PortTrafficPolicy, ProxyProtocol,
-    ProxyProtocolVersion, RetryBudget, RingHash, SimpleLb, TcpPool, TrafficPolicy, Tunnel, Warmup, ZoneAwareLb,
-    Http2KeepAlive,
+    ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, Distribute, Failover, H2Upgrade,
+    Http2KeepAlive, HttpCookie, HttpPool, KeepAlive, LoadBalancer, LocalityLb, Maglev, OutlierDetection,
+    PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion, RetryBudget, RingHash, SimpleLb, TcpPool,
+    TrafficPolicy, Tunnel, Warmup, ZoneAwareLb,
 };
 pub use virtual_service::{
-    Abort, Cors, Delay, Delegate, Destination, DirectResponse, Fault, HeaderOperations, Headers, HttpMatch, HttpMirror,
-    HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4Match, RegexRewrite, ResponseBody, RouteDestination,
-    StringMatch, TcpRoute, TlsMatch, TlsRoute, VirtualService,
+    Abort, Cors, Delay, Delegate, Destination, DirectResponse, Fault, HeaderOperations, Headers, HttpMatch,
+    HttpMirror, HttpRedirect, HttpRetry, HttpRewrite, HttpRoute, HttpRouteDestination, L4Match, RegexRewrite,
+    ResponseBody, RouteDestination, StringMatch, TcpRoute, TlsMatch, TlsRoute, VirtualService,
 };
 
 use serde::Deserialize;
