@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use xdslab_mesh::object::{Fault, Identity, Reading, read};
+use xdslab_mesh::object::{Fault, Identity, Object, Reading, read};
 
 /// The faults of an object; none for one that is taken or passed over.
 fn faults(object: Value) -> Vec<Fault> {
@@ -128,6 +128,35 @@ fn unknown_fields_are_noted() {
         whats,
         ["data.mesh.ingressClass has no effect here", "data.mesh.accesLogFile is not a field of MeshConfig"]
     );
+}
+
+/// The mesh configuration is YAML within YAML, and read as istiod reads it.
+#[test]
+fn the_mesh_configuration_is_text() {
+    let object = |mesh: &str| {
+        let metadata = json!({"name": "istio", "namespace": "istio-system"});
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mesh": mesh}})
+    };
+    for good in [
+        "",
+        "# nothing",
+        "enableTracing: yes",
+        "trustDomain: a\ntrustDomain: b",
+        "defaultConfig:\n  statusPort: 1",
+    ] {
+        assert_eq!(faults(object(good)), [], "{good:?}");
+    }
+    for (bad, what) in [("trustDomain: [", "line "), ("text", "\"text\" where a mapping belongs")] {
+        let found = faults(object(bad));
+        assert_eq!(found.len(), 1, "{bad:?}: {found:?}");
+        assert_eq!(found[0].path, "data.mesh", "{found:?}");
+        assert!(found[0].what.starts_with(what) && !found[0].hint.is_empty(), "{found:?}");
+    }
+    let Ok(Reading::Object(Object::MeshConfig(config), _)) = read(object("trustDomain: a\ntrustDomain: b"))
+    else {
+        panic!("not a mesh configuration");
+    };
+    assert_eq!(config.spec.trust_domain, "b");
 }
 
 /// istiod's own verdicts: `problems.json` says which objects its webhook refuses; without one, none.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arcstr::{ArcStr, literal};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_saphyr::{DuplicateKeyPolicy, MessageFormatter, UserMessageFormatter};
 
 use super::decode::{Dialect, Unknown, decode, shown};
 use super::kubernetes as k8s;
@@ -294,8 +295,9 @@ fn mesh_config(value: &Value) -> Result<Reading, Vec<Fault>> {
     let Some(text) = map.data.get("mesh") else {
         return Ok(Reading::PassedOver("the ConfigMap istio has no key mesh".into()));
     };
-    let mesh: Value = serde_saphyr::from_str(text)
-        .map_err(|e| vec![Fault::new(ROOT, e.to_string(), "the key mesh holds a MeshConfig as YAML")])?;
+    let mesh = mesh_yaml(text).map_err(|what| {
+        vec![Fault::new(ROOT, what, "the key mesh holds a MeshConfig as YAML: correct it from that line on")]
+    })?;
     let (spec, unknown) = decode::<istio::MeshConfig>(&mesh, ROOT, Dialect::Protobuf).map_err(|f| vec![f])?;
     let decoded = decode::<istio::IgnoredMeshConfig>(&mesh, ROOT, Dialect::Protobuf);
     let (_, foreign) = decoded.map_err(|f| vec![f])?;
@@ -307,4 +309,18 @@ fn mesh_config(value: &Value) -> Result<Reading, Vec<Fault>> {
     });
     let notes = notes.collect();
     validated(Object::MeshConfig(Arc::new(Config { meta: map.metadata, spec, status: Value::Null })), notes)
+}
+
+/// Reads the YAML in the mesh configuration as istiod does: of a key that occurs twice the last counts.
+fn mesh_yaml(text: &str) -> Result<Value, String> {
+    let options = serde_saphyr::options! {
+        budget: None,
+        with_snippet: false,
+        legacy_octal_numbers: true,
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let line = error.location().map_or(1, |l| l.line());
+        format!("line {line} of it: {}", UserMessageFormatter.format_message(&error))
+    })
 }
