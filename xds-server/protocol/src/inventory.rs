@@ -1,7 +1,7 @@
 //! What a client holds, as far as its stream knows.
 
 use crate::join::{Joined, join};
-use crate::{NameSet, ResourceSet, Versions};
+use crate::{NameSet, Resource, ResourceSet, Versions};
 use arcstr::ArcStr;
 use std::sync::Arc;
 
@@ -66,6 +66,10 @@ impl Inventory {
     pub(crate) fn differing(&self, resources: &ResourceSet) -> NameSet {
         if self.is_exactly(resources.versions()) {
             return NameSet::EMPTY;
+        }
+        if resources.len() < self.base.names().len() / 16 {
+            let differs = |r: &&Resource| self.get(&r.name) != Some(r.version);
+            return NameSet::from_sorted(resources.iter().filter(differs).map(|r| r.name.clone()).collect());
         }
         let steps = join(resources.iter(), self.iter(), |r| r.name.as_str(), |(name, _)| name.as_str());
         let names = steps.filter_map(|step| match step {

@@ -49,10 +49,15 @@ impl NameSet {
         }
     }
 
-    /// Whether every name of this set is in `other`: O(n + m).
+    /// Whether every name of this set is in `other`: one walk over both, or look-ups where this one is small.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.len() <= other.len()
-            && (self.ptr_eq(other) || !self.join(other).any(|step| matches!(step, Joined::Left(_))))
+        if self.ptr_eq(other) || self.len() > other.len() {
+            return self.ptr_eq(other);
+        }
+        if self.is_few_of(other) {
+            return self.iter().all(|name| other.contains(name));
+        }
+        !self.join(other).any(|step| matches!(step, Joined::Left(_)))
     }
 
     /// The names of either set. Shares one of the two lists where it holds the other.
@@ -108,18 +113,25 @@ impl NameSet {
         join(self, other, |a| a.as_str(), |b| b.as_str())
     }
 
+    /// Whether looking each name up is cheaper than one walk over both sets.
+    fn is_few_of(&self, other: &Self) -> bool {
+        self.len() < other.len() / 16
+    }
+
     fn filter_by(&self, other: &Self, keep: impl Fn(bool) -> bool) -> Self {
         if self.is_empty() || (other.is_empty() && keep(false)) {
             return self.clone();
         }
-        let kept: Vec<ArcStr> = self
-            .join(other)
-            .filter_map(|step| match step {
+        let kept: Vec<ArcStr> = if self.is_few_of(other) {
+            self.iter().filter(|name| keep(other.contains(name))).cloned().collect()
+        } else {
+            let wanted = |step: Joined<&ArcStr, &ArcStr>| match step {
                 Joined::Left(name) if keep(false) => Some(name.clone()),
                 Joined::Both(name, _) if keep(true) => Some(name.clone()),
                 _ => None,
-            })
-            .collect();
+            };
+            self.join(other).filter_map(wanted).collect()
+        };
         if kept.len() == self.len() { self.clone() } else { Self::from_sorted(kept) }
     }
 

@@ -43,6 +43,17 @@ impl Flights {
         }
     }
 
+    /// The names that the responses under way have brought too; the ACK of those responses will free the others.
+    pub fn retry_after(&mut self, refused: &NameSet) -> NameSet {
+        let mut resent = NameSet::EMPTY;
+        for flight in &mut self.0 {
+            let both = flight.names.intersection(refused);
+            flight.retry |= !both.is_empty();
+            resent = resent.union(&both);
+        }
+        resent
+    }
+
     /// All that the responses under way brought or took.
     pub fn names(&self) -> NameSet {
         self.0.iter().fold(NameSet::EMPTY, |all, flight| all.union(&flight.names))

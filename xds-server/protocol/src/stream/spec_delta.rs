@@ -29,7 +29,7 @@ impl Stream {
         let capable = head.resource_type.wildcard_capable();
         let star = |names: &[ArcStr]| capable && names.iter().any(|n| n == "*");
         let clean = |names: Vec<ArcStr>| -> NameSet {
-            names.into_iter().filter(|n| !n.is_empty() && !(capable && n == "*")).collect()
+            names.into_iter().filter(|n| !(n.is_empty() || capable && n == "*")).collect()
         };
         let wildcard = match (star(&subscribe), star(&unsubscribe)) {
             (_, true) => Some(false),
@@ -76,12 +76,14 @@ impl Stream {
         let reconnect = !claims.is_empty();
         subscription.held.update(claims.into_iter().collect());
         let empty = subscription.subscribed().is_empty();
-        subscription.debt.whole = match (empty, reconnect) {
+        let warming = reconnect && self.has_warming_client(&subscription.resource_type);
+        subscription.debt.whole = match (empty, reconnect && !warming) {
             (true, _) => Whole::No,
             (_, true) => Whole::Reconnect,
             (_, false) => Whole::Request,
         };
         let at = self.subscribe(subscription);
+        let rule = if warming { Rule::EndpointsAfterClusters } else { rule };
         if empty {
             return self.tell_at(at, Rule::EmptyMeansNothing, EventKind::Ignored);
         }

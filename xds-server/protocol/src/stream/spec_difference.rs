@@ -120,36 +120,38 @@ impl Subscription {
     fn difference(&self, names: &Names, force: &Force, tell: &NameSet, answer: &Answer) -> Difference {
         let resources = &answer.resources;
         let full = answer.completeness == Completeness::Full;
+        let lacks = |r: &Resource, held: Option<u64>| held != Some(r.version) || force.includes(&r.name);
         let all = self.wildcard() || resources.names().is_subset(&self.names);
         let covers = |name: &str| all || self.names.contains(name);
         let (mut send, mut gone): (Vec<Resource>, Vec<ArcStr>) = (Vec::new(), Vec::new());
-        for step in join(resources.iter(), self.held.iter(), |r| r.name.as_str(), |(name, _)| name.as_str()) {
-            match step {
-                Joined::Left(r) if covers(&r.name) => send.push(r.clone()),
-                Joined::Both(r, (_, version)) if version != r.version || force.includes(&r.name) => {
-                    if covers(&r.name) {
+        if full && *names == self.subscribed() {
+            for step in
+                join(resources.iter(), self.held.iter(), |r| r.name.as_str(), |(name, _)| name.as_str())
+            {
+                match step {
+                    Joined::Left(r) if covers(&r.name) => send.push(r.clone()),
+                    Joined::Both(r, (_, held)) if lacks(r, Some(held)) && covers(&r.name) => {
                         send.push(r.clone());
                     }
+                    Joined::Right((name, _)) => gone.push(name.clone()),
+                    _ => {}
                 }
-                Joined::Right((name, _)) if full && names.covers(name) => gone.push(name.clone()),
-                _ => {}
             }
-        }
-        if let Completeness::Partial { removed } = &answer.completeness {
-            let given = |name: &&ArcStr| self.covers(name) && resources.get(name).is_none();
-            gone = removed
-                .iter()
-                .filter(given)
-                .filter(|n| self.held.contains(n) || tell.contains(n))
-                .cloned()
-                .collect();
+        } else {
+            let wanted = |r: &&Resource| lacks(r, self.held.get(&r.name)) && covers(&r.name);
+            send.extend(resources.iter().filter(wanted).cloned());
+            let absent = |name: &&ArcStr| self.covers(name) && resources.get(name).is_none();
+            let removed = match &answer.completeness {
+                Completeness::Partial { removed } => removed.as_slice(),
+                Completeness::Full => names.named().as_slice(),
+            };
+            let told = |name: &&ArcStr| self.held.contains(name) || (!full && tell.contains(name));
+            gone.extend(removed.iter().filter(absent).filter(told).cloned());
         }
         let gone: NameSet = gone.into_iter().collect();
         // The demand may be older than the subscription: a name that was given up since is not spoken of.
-        let missing = match full {
-            true => tell.difference(resources.names()).difference(&gone),
-            false => NameSet::EMPTY,
-        };
+        let missing =
+            if full { tell.difference(resources.names()).difference(&gone) } else { NameSet::EMPTY };
         let missing = if self.wildcard() { missing } else { missing.intersection(&self.names) };
         Difference { send: resources.kept(send), gone, missing }
     }

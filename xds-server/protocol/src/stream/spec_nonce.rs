@@ -36,10 +36,14 @@ impl Stream {
         if let Some(detail) = error {
             let landed = subscription.flights.land(nonce);
             if let Some(refused) = landed.last() {
-                let resent = subscription.flights.names();
+                // What newer responses have brought since has changed or gone: their ACK frees the rest.
+                let resent = subscription.flights.retry_after(&refused.names);
                 subscription.refused = subscription.refused.union(&refused.names.difference(&resent));
             }
             subscription.error = Some(detail.clone());
+            let covered = |name: &&ArcStr| subscription.covers(name);
+            let given_up: NameSet = subscription.refused.iter().filter(|n| !covered(n)).cloned().collect();
+            self.no_longer_refused(at, &given_up);
             self.tell_at(at, Rule::NackByErrorDetail, EventKind::Nacked { nonce: nonce.clone(), detail });
             return match (nonce.is_empty(), last) {
                 (true, _) => Standing::Spontaneous,

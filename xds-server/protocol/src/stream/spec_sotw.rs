@@ -36,7 +36,7 @@ impl Stream {
         let asked = Asked {
             explicit: !listed.is_empty(),
             wildcard: capable && listed.iter().any(|n| n == "*"),
-            names: listed.into_iter().filter(|n| !n.is_empty() && !(capable && n == "*")).collect(),
+            names: listed.into_iter().filter(|n| !(n.is_empty() || capable && n == "*")).collect(),
         };
         let Some(at) = self.find(&resource_type) else {
             return self.spec_sotw_first(resource_type, asked);
@@ -129,10 +129,8 @@ impl Stream {
             subscription.debt.whole = Whole::No;
         }
         if !change.lost.is_empty() || change.lost_wildcard {
-            let rule = match self.subscriptions[at].subscribed().is_empty() {
-                true => Rule::EmptyMeansNothing,
-                false => Rule::UnsubscribeIsSilent,
-            };
+            let nothing = self.subscriptions[at].subscribed().is_empty();
+            let rule = if nothing { Rule::EmptyMeansNothing } else { Rule::UnsubscribeIsSilent };
             self.tell_at(at, rule, EventKind::Unsubscribed { names: change.lost });
         }
         if !change.added.is_empty() || change.gained_wildcard {

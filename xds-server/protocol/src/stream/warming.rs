@@ -42,6 +42,14 @@ impl Stream {
         self.warming.intersection(&subscription.names)
     }
 
+    /// Whether the client is in the middle of warming clusters, on a stream that it has just opened.
+    ///
+    /// Envoy asks for nothing about clusters while any of them warms (`ClusterManagerImpl::updateClusterCounts` pauses
+    /// them), so its request for endpoints comes first. It names the endpoints that it holds, and yet waits for them.
+    pub(super) fn has_warming_client(&self, asked: &ResourceType) -> bool {
+        *asked == ResourceType::Endpoint && self.only.is_none() && self.find(&ResourceType::Cluster).is_none()
+    }
+
     /// Whether removed clusters must stay a while: listeners or routes that may point to them are still to be pushed.
     pub(super) fn others_follow(&self, at: usize, cause: &Cause) -> bool {
         *cause == Cause::Push

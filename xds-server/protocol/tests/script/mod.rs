@@ -7,6 +7,9 @@ use line::{Line, parse};
 use stage::Stage;
 use xdslab_protocol::{Semantics, Variant};
 
+/// The semantics that a scene is played in, and its lines with their numbers.
+type Scene = (Vec<Semantics>, Vec<(usize, Line)>);
+
 /// Plays all scenes of a script. The error starts with the line's number.
 pub fn run(variant: &str, text: &str) -> Result<(), String> {
     let variant = match variant {
@@ -14,7 +17,7 @@ pub fn run(variant: &str, text: &str) -> Result<(), String> {
         "delta" => Variant::Delta,
         other => return Err(format!(" not a protocol variant: {other}")),
     };
-    let mut scene: Option<(Vec<Semantics>, Vec<(usize, Line)>)> = None;
+    let mut scene: Option<Scene> = None;
     let mut played = 0;
     for (number, text) in text.lines().enumerate().map(|(at, line)| (at + 1, line)) {
         let text = text.trim();
@@ -43,7 +46,7 @@ fn semantics(header: &str) -> Result<Vec<Semantics>, String> {
     }
 }
 
-fn play(variant: Variant, scene: Option<(Vec<Semantics>, Vec<(usize, Line)>)>) -> Result<usize, String> {
+fn play(variant: Variant, scene: Option<Scene>) -> Result<usize, String> {
     let Some((semantics, lines)) = scene else { return Ok(0) };
     for semantics in &semantics {
         let failed = |number: usize, what: String| format!("{number} ({semantics:?}): {what}");
