@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::expect::{Check, Verdict};
 use super::figure::Figures;
-use super::file::Api;
 
 /// Milliseconds since the run began.
 pub type Millis = u64;
@@ -125,8 +124,8 @@ pub struct Environment {
     pub xdslab: String,
     /// Versions of Envoy.
     pub envoy: Vec<String>,
-    /// Variant of ADS.
-    pub api: Api,
+    /// Variant of ADS: `delta` or `sotw`.
+    pub api: String,
     /// How memory is purged, if it is.
     pub purge: String,
     /// The control plane: in this process, or where.

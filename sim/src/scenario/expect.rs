@@ -52,7 +52,9 @@ pub struct Variables {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpectationError {
     /// A word that is no number and no variable.
-    #[error("{0:?} is neither a number nor one of services, namespaces; write for instance 34, <= 40 or 35 + services")]
+    #[error(
+        "{0:?} is neither a number nor one of services, namespaces; write for instance 34, <= 40 or 35 + services"
+    )]
     Word(String),
     /// A number with a unit that nobody knows.
     #[error("{0:?} is no unit; there are KiB, MiB, GiB, ms and s")]
@@ -77,7 +79,8 @@ impl Expectation {
     pub fn parse(figure: Figure, text: &str) -> Result<Self, ExpectationError> {
         let (comparison, sum) = comparison(text.trim());
         let mut unit = None;
-        let terms: Vec<_> = sum.split('+').map(|term| parse_term(term, &mut unit)).collect::<Result<_, _>>()?;
+        let terms: Vec<_> =
+            sum.split('+').map(|term| parse_term(term, &mut unit)).collect::<Result<_, _>>()?;
         let fits = match figure.quantity.unit() {
             Unit::Count => unit.is_none(),
             Unit::Bytes => unit != Some(Unit::Time),

@@ -180,7 +180,10 @@ impl From<Figure> for String {
 
 /// A word that names no figure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no figure is named {word:?}; there are {}, and total-lines and so on for all proxies together", known())]
+#[error(
+    "no figure is named {word:?}; there are {}, and total-lines and so on for all proxies together",
+    known()
+)]
 pub struct UnknownFigure {
     word: String,
 }

@@ -12,6 +12,7 @@ use super::expect::Expectation;
 use super::figure::Figure;
 use super::pattern::Pattern;
 use super::words::{EnvoysWord, Scalar, Span};
+use crate::envoy::Api;
 
 /// What is done to a mesh, step by step, and what is expected to come of it.
 #[derive(Clone, Debug)]
@@ -81,17 +82,6 @@ pub enum Envoys {
     Named(Vec<Pattern>),
 }
 
-/// The variant of ADS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Api {
-    /// Only what changes; Istio's default.
-    #[default]
-    Delta,
-    /// State of the world.
-    Sotw,
-}
-
 /// How memory is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -144,8 +134,8 @@ impl Scenario {
     /// With file and line: what cannot be read, a field that is unknown or wrong, a path that is not there.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
         let file = if path.is_dir() { path.join("scenario.yaml") } else { path.to_owned() };
-        let text =
-            std::fs::read_to_string(&file).map_err(|source| ScenarioError::Read { file: file.clone(), source })?;
+        let text = std::fs::read_to_string(&file)
+            .map_err(|source| ScenarioError::Read { file: file.clone(), source })?;
         Self::parse(&text, &file)
     }
 
@@ -228,12 +218,16 @@ impl Written {
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let find = |path: Spanned<PathBuf>| {
             let shown = folder.join(&path.value);
-            let missing = || format!("there is no {}; paths start from the scenario's folder", shown.display());
+            let missing =
+                || format!("there is no {}; paths start from the scenario's folder", shown.display());
             if shown.exists() { Ok(path.value) } else { Err(wrong(path.referenced.line(), missing())) }
         };
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.name.value.is_empty() || !self.name.value.chars().all(is_plain) {
-            let what = format!("name {:?} shall be letters, digits and - only, for it names a folder", self.name.value);
+            let what = format!(
+                "name {:?} shall be letters, digits and - only, for it names a folder",
+                self.name.value
+            );
             return Err(wrong(self.name.referenced.line(), what));
         }
         let mesh: Vec<_> = self.mesh.into_iter().map(find).collect::<Result<_, _>>()?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use xdslab_mesh::ChangeSet;
 use xdslab_mesh::object::kubernetes::Pod;
 
@@ -39,8 +40,13 @@ pub trait ControlPlane: Send {
     fn apply(&mut self, changes: ChangeSet) -> impl Future<Output = Result<(), LabError>> + Send;
 
     /// Waits until all of `proxies` are connected and have ACKed everything that the changes so far bring them. The
-    /// number of those that have is told in `progress` as it grows. May be dropped at any time.
-    fn acked(&self, proxies: &BTreeSet<String>, progress: &watch::Sender<usize>) -> impl Future<Output = ()> + Send;
+    /// number of those that have is told in `progress` as it grows. Returns when the last one had, which may be a little
+    /// ago. May be dropped at any time.
+    fn acked(
+        &self,
+        proxies: &BTreeSet<String>,
+        progress: &watch::Sender<usize>,
+    ) -> impl Future<Output = Instant> + Send;
 
     /// Of `proxies`, those that have not, each with what is missing.
     fn late(&self, proxies: &BTreeSet<String>) -> Vec<String>;
@@ -59,14 +65,21 @@ pub trait Fleet: Send {
 
     /// Starts one for each of `pods`. Returns when each is ready or has failed. The number of ready ones is told in
     /// `progress`. May be dropped at any time.
-    fn start(&mut self, pods: Vec<Arc<Pod>>, progress: &watch::Sender<usize>) -> impl Future<Output = ()> + Send;
+    fn start(
+        &mut self,
+        pods: Vec<Arc<Pod>>,
+        progress: &watch::Sender<usize>,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Stops those named.
     fn remove(&mut self, names: &BTreeSet<String>) -> impl Future<Output = ()> + Send;
 
     /// Stops and starts those named. Returns when each is ready again or has failed.
-    fn restart(&mut self, names: &BTreeSet<String>, progress: &watch::Sender<usize>)
-    -> impl Future<Output = ()> + Send;
+    fn restart(
+        &mut self,
+        names: &BTreeSet<String>,
+        progress: &watch::Sender<usize>,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Those that run.
     fn running(&self) -> BTreeSet<String>;

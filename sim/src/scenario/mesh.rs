@@ -59,7 +59,12 @@ impl MeshFolder {
             |source| MeshError::Write { path, source }
         };
         let own = if root.is_none() {
-            Some(tempfile::Builder::new().prefix("xdslab-mesh-").tempdir().map_err(told(&std::env::temp_dir()))?)
+            Some(
+                tempfile::Builder::new()
+                    .prefix("xdslab-mesh-")
+                    .tempdir()
+                    .map_err(told(&std::env::temp_dir()))?,
+            )
         } else {
             None
         };
@@ -113,7 +118,8 @@ impl MeshFolder {
 
     /// The pods that have a sidecar, by namespace and name.
     pub fn injected(&self) -> Vec<Arc<Pod>> {
-        let pods = self.source.objects().filter_map(|o| if let Object::Pod(pod) = o { Some(pod) } else { None });
+        let pods =
+            self.source.objects().filter_map(|o| if let Object::Pod(pod) = o { Some(pod) } else { None });
         let mut pods: Vec<_> = pods.filter(|pod| is_injected(pod)).cloned().collect();
         pods.sort_by(|a, b| {
             let key = |pod: &Pod| (pod.metadata.namespace.clone(), pod.metadata.name.clone());
@@ -140,7 +146,8 @@ impl MeshFolder {
     fn has_workload(&self, name: &str) -> bool {
         let is_meant = |object: &Object| {
             let key = object.key();
-            matches!(key.kind, Kind::Deployment | Kind::StatefulSet) && format!("{}.{}", key.name, key.namespace) == name
+            matches!(key.kind, Kind::Deployment | Kind::StatefulSet)
+                && format!("{}.{}", key.name, key.namespace) == name
         };
         self.source.objects().any(is_meant)
     }
@@ -174,7 +181,9 @@ fn scaled(text: &str, replicas: &BTreeMap<String, u32>) -> (String, bool) {
     let mut is_any = false;
     for document in &mut documents {
         let options = serde_saphyr::options! { budget: None, with_snippet: false };
-        let Ok(mut object) = serde_saphyr::from_str_with_options::<Value>(document, options) else { continue };
+        let Ok(mut object) = serde_saphyr::from_str_with_options::<Value>(document, options) else {
+            continue;
+        };
         if let Some(count) = wanted(&object, replicas) {
             object["spec"]["replicas"] = count.into();
             *document = format!("{object}\n");

@@ -10,8 +10,9 @@ use xdslab_server::source::FileSource;
 
 use super::event::Side;
 use super::expect::Variables;
-use super::file::{Api, Envoys, Expectations, Purge, Scenario, Step};
+use super::file::{Envoys, Expectations, Purge, Scenario, Step};
 use super::pattern::Pattern;
+use crate::envoy::Api;
 use crate::topology::Crowd;
 
 /// What the user asks for beside the scenario.
@@ -139,8 +140,12 @@ impl Plan {
             let expect = if left_out.is_empty() {
                 step.expect.clone()
             } else {
-                let dropped: Vec<_> =
-                    step.expect.keys().filter(|f| !step.unscoped.contains_key(f)).map(ToString::to_string).collect();
+                let dropped: Vec<_> = step
+                    .expect
+                    .keys()
+                    .filter(|f| !step.unscoped.contains_key(f))
+                    .map(ToString::to_string)
+                    .collect();
                 if !dropped.is_empty() {
                     let (name, dropped) = (&step.name, dropped.join(", "));
                     notes.push(format!("without Sidecar: \"{name}\" is not checked for {dropped}"));
@@ -237,7 +242,8 @@ fn crowd(
 ) -> Result<(Variables, Option<Crowd>), PlanError> {
     let Some(written) = &scenario.crowd else {
         if options.services.is_some() || options.namespaces.is_some() {
-            let text = "--services and --namespaces need a scenario that names its crowd: a field crowd with a file";
+            let text =
+                "--services and --namespaces need a scenario that names its crowd: a field crowd with a file";
             return Err(PlanError::Option(text.to_owned()));
         }
         return Ok((Variables::default(), None));

@@ -15,7 +15,7 @@ use super::event::{Environment, Event, Millis, Opening, Outcome, StepResult};
 use super::expect::{Check, Verdict};
 use super::figure::{Figure, Figures, Quantity, Unit};
 use super::file::Purge;
-use super::lab::{ControlPlane, Fleet, LabError, Probe, Traffic, proxy_name};
+use super::lab::{ControlPlane, Fleet, LabError, Traffic, proxy_name};
 use super::measure;
 use super::mesh::MeshFolder;
 use super::plan::{Plan, PlannedStep};
@@ -139,7 +139,7 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         let mut times = Times::default();
         let kept = self.fleet.running();
         if !kept.is_empty() && changes_mesh(index, step) {
-            times.pushed = self.wait(&kept, deadline, false).await.then(|| millis(begun.elapsed()));
+            times.pushed = self.wait(&kept, deadline, false).await.map(|at| millis(at - begun));
         }
         let new: Vec<_> = chosen.into_iter().filter(|pod| !kept.contains(&proxy_name(pod))).collect();
         if !new.is_empty() {
@@ -149,9 +149,7 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             self.restart(deadline).await;
         }
         let running = self.fleet.running();
-        if self.wait(&running, deadline, true).await {
-            times.converged = Some(millis(begun.elapsed()));
-        }
+        times.converged = self.wait(&running, deadline, true).await.map(|at| millis(at - begun));
         let failed = self.tell_failures().await;
 
         let (watched, proxies) = self.measure(&running, traffic.as_ref()).await;
@@ -190,7 +188,8 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             let pods = mesh.injected();
             (mesh, batch, pods)
         });
-        let (mesh, batch, pods) = work.await.map_err(|e| LabError(format!("reading the mesh failed: {e}")))?;
+        let (mesh, batch, pods) =
+            work.await.map_err(|e| LabError(format!("reading the mesh failed: {e}")))?;
         let batch = batch.map_err(|e| LabError(e.to_string()))?;
         for mut problem in batch.new_problems {
             problem.file = mesh.shown(&problem.file);
@@ -223,14 +222,15 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
     }
 
     /// Waits until `proxies` have ACKed, by the control plane's account, and, if `settled`, until their own figures
-    /// agree; whether that was so before the deadline.
-    async fn wait(&self, proxies: &BTreeSet<String>, deadline: Instant, settled: bool) -> bool {
+    /// agree. When the last one ACKed; nothing if not all of this was so before the deadline.
+    async fn wait(&self, proxies: &BTreeSet<String>, deadline: Instant, settled: bool) -> Option<Instant> {
         let wanted = proxies.len();
         let work = async |progress: &watch::Sender<usize>| {
-            self.control.acked(proxies, progress).await;
+            let at = self.control.acked(proxies, progress).await;
             if settled {
                 measure::settled(&self.fleet.probe(), proxies, || self.control.traffic()).await;
             }
+            at
         };
         told(work, deadline, |acked| Event::Acked { acked, wanted }, &self.teller).await
     }
@@ -288,7 +288,11 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             checks.push(missed("ACKs", format!("all within {} s", step.deadline.as_secs()), seen));
         }
         if result.proxy.is_none() {
-            checks.push(missed("watched proxy", format!("a pod {}", self.plan.watch), "none runs".to_owned()));
+            checks.push(missed(
+                "watched proxy",
+                format!("a pod {}", self.plan.watch),
+                "none runs".to_owned(),
+            ));
         }
         checks.extend(step.expect.iter().map(|(figure, expectation)| {
             let seen = figure_of(result, *figure);
@@ -333,18 +337,18 @@ fn changes_mesh(index: usize, step: &PlannedStep) -> bool {
     index == 0 || !(step.apply.is_empty() && step.delete.is_empty() && step.scale.is_empty())
 }
 
-/// Does `work` and tells its progress as events; whether it came to its end before the deadline.
-async fn told(
-    work: impl AsyncFnOnce(&watch::Sender<usize>),
+/// Does `work` and tells its progress as events; its result, if it came to its end before the deadline.
+async fn told<T>(
+    work: impl AsyncFnOnce(&watch::Sender<usize>) -> T,
     deadline: Instant,
     event: impl Fn(usize) -> Event,
     teller: &Teller,
-) -> bool {
+) -> Option<T> {
     let (progress, mut seen) = watch::channel(0);
     let work = async move {
-        let is_done = timeout_at(deadline, work(&progress)).await.is_ok();
+        let done = timeout_at(deadline, work(&progress)).await.ok();
         drop(progress); // which ends those who tell it
-        is_done
+        done
     };
     let telling = async {
         while seen.changed().await.is_ok() {

@@ -66,7 +66,9 @@ impl<'de> de::Visitor<'de> for EnvoysVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Envoys, E> {
-        usize::try_from(value).map(Envoys::Count).map_err(|_| E::invalid_value(de::Unexpected::Signed(value), &self))
+        usize::try_from(value)
+            .map(Envoys::Count)
+            .map_err(|_| E::invalid_value(de::Unexpected::Signed(value), &self))
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Envoys, E> {

@@ -57,6 +57,9 @@ mod tests {
         let example = include_str!("../../../examples/sidecar-lab/sleep.yaml");
         let made = Crowd { services: 50, namespaces: 50 }.yaml();
         let without_comments = example.lines().skip_while(|l| l.starts_with('#'));
-        assert!(without_comments.eq(made.lines()), "make it again: sim topology --crowd --namespaces 50 --services 1");
+        assert!(
+            without_comments.eq(made.lines()),
+            "make it again: sim topology --crowd --namespaces 50 --services 1"
+        );
     }
 }

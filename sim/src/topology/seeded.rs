@@ -32,10 +32,8 @@ const FIRST: [Port; 10] = [
 ];
 
 /// What comes beside it.
-const MORE: [Port; 2] = [
-    Port { protocol: "http-metrics", number: 9090 },
-    Port { protocol: "tcp-admin", number: 7000 },
-];
+const MORE: [Port; 2] =
+    [Port { protocol: "http-metrics", number: 9090 }, Port { protocol: "tcp-admin", number: 7000 }];
 
 impl Seeded {
     /// The mesh as YAML.

@@ -50,7 +50,8 @@ steps:
     assert_eq!((first.hold, second.hold), (Duration::ZERO, Duration::from_millis(1500)));
     assert_eq!((first.purge, second.purge), (None, Some(Purge::SoftLimit)));
     assert_eq!(second.scale, BTreeMap::from([("web.front".to_owned(), 3)]));
-    let shown: Vec<_> = first.expect.iter().map(|(f, e)| format!("{f} {}", e.show(Variables::default()))).collect();
+    let shown: Vec<_> =
+        first.expect.iter().map(|(f, e)| format!("{f} {}", e.show(Variables::default()))).collect();
     assert_eq!(shown, ["lines 35", "total-pss <= 60 MiB"]);
     assert_eq!(second.unscoped.len(), 1);
 }
@@ -77,7 +78,11 @@ fn mistakes_are_told_with_their_line() {
         ("steps:\n- name: one\n  purge: reboot\n", 6, "reboot"),
         ("steps:\n- name: one\n  scale: {web: 1}\n", 6, "has no namespace"),
         ("steps:\n- name: ''\n", 5, "needs a name"),
-        ("crowd: {file: b.yaml, services: 1, namespaces: 1}\nsteps: [{name: one}]\n", 4, "no step applies b.yaml"),
+        (
+            "crowd: {file: b.yaml, services: 1, namespaces: 1}\nsteps: [{name: one}]\n",
+            4,
+            "no step applies b.yaml",
+        ),
         ("envoys: some\nsteps: [{name: one}]\n", 4, "all, a number, or a list"),
         ("envoys: -1\nsteps: [{name: one}]\n", 4, "all, a number, or a list"),
         ("api: rest\nsteps: [{name: one}]\n", 4, "rest"),

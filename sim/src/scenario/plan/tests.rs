@@ -62,7 +62,8 @@ fn a_scenario_is_taken_as_it_is_written() {
     );
     assert_eq!(plan.notes, [""; 0]);
     assert_eq!(plan.side, Side::Scoped);
-    let files: Vec<_> = plan.steps[0].apply[0].files.iter().map(|(path, text)| (path.to_str().unwrap(), &**text)).collect();
+    let files: Vec<_> =
+        plan.steps[0].apply[0].files.iter().map(|(path, text)| (path.to_str().unwrap(), &**text)).collect();
     assert_eq!(files, [("mesh/a.yaml", "a"), ("mesh/b.yaml", "b")]);
     assert_eq!(plan.steps[1].apply[0].files[0].1, "crowd");
 }

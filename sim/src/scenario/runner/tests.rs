@@ -45,7 +45,9 @@ impl ControlPlane for Fake {
         for change in changes.changes {
             match change {
                 Change::Apply(Object::Service(service)) => {
-                    world.services.insert(format!("{}.{}", service.metadata.name, service.metadata.namespace));
+                    world
+                        .services
+                        .insert(format!("{}.{}", service.metadata.name, service.metadata.namespace));
                 }
                 Change::Delete(key) => {
                     world.services.remove(&format!("{}.{}", key.name, key.namespace));
@@ -59,7 +61,7 @@ impl ControlPlane for Fake {
         Ok(())
     }
 
-    async fn acked(&self, proxies: &BTreeSet<String>, progress: &watch::Sender<usize>) {
+    async fn acked(&self, proxies: &BTreeSet<String>, progress: &watch::Sender<usize>) -> Instant {
         sleep(Duration::from_millis(120)).await;
         if !self.late(proxies).is_empty() {
             std::future::pending::<()>().await;
@@ -70,11 +72,16 @@ impl ControlPlane for Fake {
             world.running.insert(name.clone(), clusters + STATIC_CLUSTERS);
         }
         progress.send_replace(proxies.len());
+        Instant::now()
     }
 
     fn late(&self, proxies: &BTreeSet<String>) -> Vec<String> {
         let deaf = self.0.lock().unwrap().deaf.clone();
-        proxies.iter().filter(|name| deaf.as_ref().is_some_and(|deaf| name.starts_with(deaf))).cloned().collect()
+        proxies
+            .iter()
+            .filter(|name| deaf.as_ref().is_some_and(|deaf| name.starts_with(deaf)))
+            .cloned()
+            .collect()
     }
 
     fn traffic(&self) -> Option<BTreeMap<String, Traffic>> {
@@ -195,7 +202,10 @@ async fn run(world: World, stop: CancellationToken) -> (Vec<Event>, Outcome, Fak
 }
 
 fn results(events: &[Event]) -> Vec<&StepResult> {
-    events.iter().filter_map(|e| if let Event::StepEnded(result) = e { Some(&**result) } else { None }).collect()
+    events
+        .iter()
+        .filter_map(|e| if let Event::StepEnded(result) = e { Some(&**result) } else { None })
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,12 +219,14 @@ async fn a_run_measures_every_step() {
     assert_eq!(results[0].pushed, None, "nobody ran before");
     assert_eq!(results[1].pushed, Some(120));
     assert!(results[1].converged > results[1].pushed);
-    let unknown: Vec<_> = results.iter().flat_map(|r| &r.checks).filter(|c| c.verdict == Verdict::Unknown).collect();
+    let unknown: Vec<_> =
+        results.iter().flat_map(|r| &r.checks).filter(|c| c.verdict == Verdict::Unknown).collect();
     assert_eq!(unknown.len(), 1, "no PSS here: {unknown:?}");
 
     assert!(matches!(&events[0], Event::RunStarted(opening) if opening.steps.len() == 4));
     assert!(matches!(events.last(), Some(Event::RunEnded { outcome: Outcome::Passed, .. })));
-    let samples = events.iter().filter(|e| matches!(e, Event::Sampled(Sample { watched: Some(_), .. }))).count();
+    let samples =
+        events.iter().filter(|e| matches!(e, Event::Sampled(Sample { watched: Some(_), .. }))).count();
     assert!(samples >= 4, "{samples}");
     assert!(events.iter().any(|e| matches!(e, Event::Starting { ready: 58, wanted: 50 })));
     assert_eq!(fake.0.lock().unwrap().stopped, 2);
@@ -241,7 +253,10 @@ async fn a_proxy_that_never_acks_costs_the_deadline() {
     let results = results(&events);
     assert_eq!(results[0].converged, None);
     let missed: Vec<_> = results[0].missed().map(ToString::to_string).collect();
-    assert!(missed[0].starts_with("ACKs: expected all within 5 s, seen 1 have not: productpage-v1-"), "{missed:?}");
+    assert!(
+        missed[0].starts_with("ACKs: expected all within 5 s, seen 1 have not: productpage-v1-"),
+        "{missed:?}"
+    );
     assert!(results[0].ended - results[0].started >= 5000);
 }
 

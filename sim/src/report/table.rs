@@ -1,0 +1,162 @@
+//! The report on the terminal.
+
+use std::fmt::Write;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+
+use super::record::{Report, Run};
+use super::units::{change, figure};
+use crate::scenario::{Figures, Quantity, StepResult, Verdict};
+
+/// What is shown of the watched proxy, and of all.
+const WATCHED: [Quantity; 8] = [
+    Quantity::Lines,
+    Quantity::Clusters,
+    Quantity::Endpoints,
+    Quantity::Pushes,
+    Quantity::Bytes,
+    Quantity::Allocated,
+    Quantity::Rss,
+    Quantity::Pss,
+];
+
+/// One run: a table of the watched proxy, one of all, what was not as expected.
+pub fn table(run: &Run) -> String {
+    let mut out = String::new();
+    let environment = &run.opening.environment;
+    let _ = writeln!(out, "\n{}", run.opening.title);
+    let _ = writeln!(
+        out,
+        "{}; Envoy {}, {} ADS, {} cores, {}\n",
+        run.opening.side.name(),
+        environment.envoy.join(" and "),
+        environment.api,
+        environment.cores,
+        environment.system
+    );
+    let _ = writeln!(out, "{}, the watched proxy", run.proxy());
+    let _ = writeln!(out, "{}\n", watched(run));
+    let _ = writeln!(out, "All Envoys together");
+    let _ = writeln!(out, "{}", total(run));
+    let missed: Vec<_> = run
+        .steps
+        .iter()
+        .flat_map(|step| step.missed().map(|check| format!("{}: {check}", step.name)))
+        .collect();
+    for line in &missed {
+        let _ = writeln!(out, "not as expected: {line}");
+    }
+    out
+}
+
+fn watched(run: &Run) -> Table {
+    let heads = ["lines", "clusters", "endpoints", "pushes", "bytes", "allocated", "RSS", "PSS"];
+    let mut table = new(["step"].into_iter().chain(heads));
+    for step in &run.steps {
+        let cells =
+            WATCHED.map(|quantity| checked(step, quantity, step.watched.get(quantity), quantity.name()));
+        table.add_row([Cell::new(&step.name)].into_iter().chain(cells));
+    }
+    table
+}
+
+fn total(run: &Run) -> Table {
+    let heads = [
+        "Envoys",
+        "ACKed after",
+        "all after",
+        "clusters",
+        "endpoints",
+        "pushes",
+        "bytes",
+        "allocated",
+        "PSS",
+    ];
+    let mut table = new(["step"].into_iter().chain(heads));
+    for step in &run.steps {
+        let first = [
+            checked(step, Quantity::Envoys, u64::try_from(step.envoys).ok(), "envoys"),
+            checked(step, Quantity::Pushed, step.pushed, "pushed"),
+            checked(step, Quantity::Converged, step.converged, "converged"),
+        ];
+        let of_all = [
+            Quantity::Clusters,
+            Quantity::Endpoints,
+            Quantity::Pushes,
+            Quantity::Bytes,
+            Quantity::Allocated,
+            Quantity::Pss,
+        ];
+        let of_all = of_all.map(|q| checked(step, q, step.total.get(q), &format!("total-{}", q.name())));
+        table.add_row([Cell::new(&step.name)].into_iter().chain(first).chain(of_all));
+    }
+    table
+}
+
+/// The figure; marked where it was checked.
+fn checked(step: &StepResult, quantity: Quantity, value: Option<u64>, name: &str) -> Cell {
+    let text = figure(value, quantity.unit());
+    let verdict = step.checks.iter().find(|check| check.figure == name).map(|check| check.verdict);
+    let cell = match verdict {
+        Some(Verdict::Met) => Cell::new(format!("{text} ✓")).fg(Color::Green),
+        Some(Verdict::Missed) => Cell::new(format!("{text} ✗")).fg(Color::Red).add_attribute(Attribute::Bold),
+        Some(Verdict::Unknown) | None => Cell::new(text),
+    };
+    cell.set_alignment(CellAlignment::Right)
+}
+
+/// Two runs next to each other, and what the one saves against the other; nothing where there are not two.
+pub fn comparison(report: &Report) -> Option<String> {
+    let [scoped, unscoped] = &report.runs[..] else { return None };
+    let mut table =
+        new(["step", "figure", scoped.opening.side.name(), unscoped.opening.side.name(), "difference"]);
+    for step in &unscoped.steps {
+        let Some(other) = scoped.steps.iter().find(|other| other.name == step.name) else { continue };
+        for (label, quantity, a, b) in compared(other, step) {
+            let unit = quantity.unit();
+            let difference = b.zip(a).map_or("–".to_owned(), |(b, a)| change(b, a, unit));
+            let right = |text| Cell::new(text).set_alignment(CellAlignment::Right);
+            let name = if quantity == Quantity::Lines { &*step.name } else { "" };
+            table.add_row([
+                Cell::new(name),
+                Cell::new(label),
+                right(figure(a, unit)),
+                right(figure(b, unit)),
+                right(difference),
+            ]);
+        }
+    }
+    Some(format!("\nBoth sides\n{table}\n"))
+}
+
+/// What two runs are compared by.
+pub(super) fn compared(
+    a: &StepResult,
+    b: &StepResult,
+) -> Vec<(&'static str, Quantity, Option<u64>, Option<u64>)> {
+    let of = |label, quantity, pick: fn(&StepResult) -> &Figures| {
+        (label, quantity, pick(a).get(quantity), pick(b).get(quantity))
+    };
+    vec![
+        of("lines", Quantity::Lines, |s| &s.watched),
+        of("allocated", Quantity::Allocated, |s| &s.watched),
+        of("RSS", Quantity::Rss, |s| &s.watched),
+        of("bytes pushed", Quantity::Bytes, |s| &s.watched),
+        of("clusters of all", Quantity::Clusters, |s| &s.total),
+        of("allocated by all", Quantity::Allocated, |s| &s.total),
+        of("PSS of all", Quantity::Pss, |s| &s.total),
+        of("bytes pushed to all", Quantity::Bytes, |s| &s.total),
+    ]
+}
+
+fn new<'a>(heads: impl IntoIterator<Item = &'a str>) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let heads = heads.into_iter().enumerate().map(|(at, head)| {
+        let cell = Cell::new(head);
+        if at == 0 || head == "figure" { cell } else { cell.set_alignment(CellAlignment::Right) }
+    });
+    table.set_header(heads);
+    table
+}
