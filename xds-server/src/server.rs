@@ -110,6 +110,11 @@ impl Server {
         let _ = self.changes.send(changes).await;
     }
 
+    /// Events from now on. A listener that is slow loses events.
+    pub fn events(&self) -> tokio::sync::broadcast::Receiver<crate::observe::Event> {
+        self.hub.subscribe()
+    }
+
     /// Connections.
     pub fn connections(&self) -> Vec<ConnectionStatus> {
         self.hub.statuses()
