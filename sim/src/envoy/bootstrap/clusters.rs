@@ -1,0 +1,54 @@
+//! The four static clusters that every Istio proxy has, so that a count of clusters is the count of a real sidecar.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+/// Where the clusters point that Istio's agent would serve: the discard port, where nothing listens.
+const NOWHERE: ([u8; 4], u16) = ([127, 0, 0, 1], 9);
+
+/// `prometheus_stats`, `agent`, `sds-grpc` and `xds-grpc`; only the last is ever dialled.
+pub(super) fn all(xds: SocketAddr) -> Value {
+    let nowhere = SocketAddr::from(NOWHERE);
+    let mut xds_grpc = http2(cluster("xds-grpc", "1s", xds));
+    let limit = 100_000;
+    let threshold = |priority| json!({"priority": priority, "max_connections": limit, "max_pending_requests": limit, "max_requests": limit});
+    xds_grpc["circuit_breakers"] = json!({"thresholds": [threshold("DEFAULT"), threshold("HIGH")]});
+    xds_grpc["upstream_connection_options"] = json!({"tcp_keepalive": {"keepalive_time": 300}});
+    json!([
+        cluster("prometheus_stats", "0.250s", nowhere),
+        cluster("agent", "0.250s", nowhere),
+        http2(cluster("sds-grpc", "1s", nowhere)),
+        xds_grpc,
+    ])
+}
+
+/// An `envoy.config.core.v3.Address`.
+pub(super) fn socket_address(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
+}
+
+fn cluster(name: &str, connect_timeout: &str, endpoint: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        // The semicolon ends the name where statistics are tagged: see `stats::config`.
+        "alt_stat_name": format!("{name};"),
+        "type": "STATIC",
+        "connect_timeout": connect_timeout,
+        "lb_policy": "ROUND_ROBIN",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(endpoint)}}]}],
+        },
+    })
+}
+
+fn http2(mut cluster: Value) -> Value {
+    cluster["typed_extension_protocol_options"] = json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        },
+    });
+    cluster
+}
