@@ -102,7 +102,7 @@ fn object<'v>(value: &'v Value, at: &Path<'_>) -> Result<&'v Map<String, Value>,
 fn word(value: &Value, words: &[&str], at: &Path<'_>) -> Result<(), Fault> {
     let known = match value {
         Value::String(word) => words.contains(&word.as_str()),
-        other => other.as_i64().is_some(),
+        other => other.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
     };
     let what = || format!("{} is not one of {}", shown(value), words.join(", "));
     if known {
