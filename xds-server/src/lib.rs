@@ -8,4 +8,5 @@ pub mod serve;
 mod server;
 pub mod source;
 
-pub use server::{Config, Server};
+pub use server::{Config, Server, StartError};
+pub use xdslab_protocol::Semantics;

@@ -1,6 +1,67 @@
 //! The commands of `xds-server`.
 
 mod columns;
-pub mod config;
+mod config;
 pub mod pods;
-pub mod scope;
+mod scope;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::StartError;
+use crate::source::SourceError;
+
+/// An xDS server that pushes what istiod would push.
+///
+/// Exit codes: 0 done; 1 failed while running; 2 the arguments or the input cannot be used.
+#[derive(Debug, Parser)]
+#[command(name = "xds-server", version, about, long_about)]
+pub struct Cli {
+    /// What is logged: error, warn, info, debug, or a filter as of RUST_LOG
+    #[arg(long, global = true, env = "RUST_LOG", default_value = "info")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a mesh to proxies, and watch its files
+    Serve(serve::ServeArgs),
+    /// What a proxy would be sent, without a server
+    Config(config::ConfigArgs),
+    /// What a proxy sees, and why
+    Scope(scope::ScopeArgs),
+}
+
+/// Runs the command line; errors are printed to standard error.
+pub fn run(cli: Cli) -> ExitCode {
+    let filter = EnvFilter::try_new(&cli.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let done = match cli.command {
+        Command::Config(args) => config::run(&args),
+        Command::Scope(args) => scope::run(&args),
+        Command::Serve(args) => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from)
+            .and_then(|runtime| runtime.block_on(serve::run(args))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Whether the user can put it right by other arguments.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<pods::PodError>()
+        || error.is::<SourceError>()
+        || matches!(error.downcast_ref(), Some(StartError::Source(_)))
+}

@@ -1,26 +1,44 @@
-//! What happens, told to whoever listens.
+//! What happens, told to whoever listens. Observers are told; they never decide.
 
-use arcstr::ArcStr;
-use xdslab_protocol::ResourceType;
+mod event;
+mod metrics;
 
-/// Something that happened on a connection.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// `<proxy id>-<n>`.
-    pub connection: String,
-    /// `name.namespace`.
-    pub proxy: String,
-    /// What happened.
-    pub what: Happening,
+pub use event::{Event, Happening};
+pub use metrics::Metrics;
+
+use tokio::sync::broadcast;
+
+/// Events that a slow listener may lag behind; then it loses the oldest.
+const KEPT: usize = 8192;
+
+/// All observers.
+#[derive(Debug)]
+pub struct Observers {
+    metrics: Metrics,
+    events: broadcast::Sender<Event>,
 }
 
-/// What happened.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub enum Happening {
-    Connected,
-    Disconnected,
-    Sent { kind: ResourceType, resources: usize, removed: usize, bytes: usize, nonce: ArcStr },
-    Acked { kind: ResourceType, nonce: ArcStr },
-    Nacked { kind: ResourceType, nonce: ArcStr, message: String },
+impl Default for Observers {
+    fn default() -> Self {
+        Self { metrics: Metrics::default(), events: broadcast::Sender::new(KEPT) }
+    }
+}
+
+impl Observers {
+    /// Tells everybody. Never waits.
+    pub fn tell(&self, event: Event) {
+        self.metrics.count(&event);
+        // Nobody listens: nothing is lost.
+        let _ = self.events.send(event);
+    }
+
+    /// Events from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
 }

@@ -40,7 +40,6 @@ impl PushRequest {
         for (reason, times) in self.reasons {
             *merged.reasons.entry(reason).or_default() += times;
         }
-        merged.started = self.started;
-        merged
+        Self { started: self.started, ..merged }
     }
 }

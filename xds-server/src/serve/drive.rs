@@ -1,7 +1,9 @@
 //! One stream: events in, polls drained, responses out. All decisions are the protocol's.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use arcstr::ArcStr;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
@@ -13,16 +15,16 @@ use super::node::identity;
 use super::wire::Wire;
 use crate::generate::View;
 use crate::observe::{Event, Happening};
-use crate::push::{PushRequest, affected, relevant, slot};
+use crate::push::{PushRequest, Slot, affected, relevant};
 
 struct Driver<W: Wire> {
     hub: Arc<Hub>,
     number: u64,
-    id: String,
-    proxy: String,
+    id: ArcStr,
+    proxy: ArcStr,
     stream: Stream,
     view: View,
-    version: arcstr::ArcStr,
+    version: ArcStr,
     out: mpsc::Sender<Result<W::Response, Status>>,
 }
 
@@ -52,8 +54,8 @@ async fn serve<W: Wire>(
     let Some(mut first) = requests.message().await? else { return Ok(()) };
     let node = W::take_node(&mut first).ok_or_else(|| Status::invalid_argument("missing node information"))?;
     let proxy = Proxy::parse(identity(node)).map_err(|e| Status::invalid_argument(e.to_string()))?;
-    let name = proxy.id.to_string();
-    let slot = slot();
+    let (name, istio_version) = (proxy.id.clone(), proxy.metadata.istio_version.clone());
+    let slot = Slot::default();
     // Registered before its view is made: no push in between is lost.
     let (number, id) = hub.connect(&name, slot.clone());
     let newest = hub.newest.borrow().clone();
@@ -71,10 +73,10 @@ async fn serve<W: Wire>(
         version,
         out: out.clone(),
     };
-    driver.tell(Happening::Connected);
+    driver.tell(Happening::Connected { istio_version: istio_version.clone() });
     let ended = driver.run(first, requests, &slot).await;
     hub.disconnect(number);
-    driver.tell(Happening::Disconnected);
+    driver.tell(Happening::Disconnected { istio_version });
     ended
 }
 
@@ -83,7 +85,7 @@ impl<W: Wire> Driver<W> {
         &mut self,
         first: W::Request,
         requests: &mut Streaming<W::Request>,
-        slot: &crate::push::Slot,
+        slot: &Slot,
     ) -> Result<(), Status> {
         self.request(first).await?;
         loop {
@@ -94,7 +96,7 @@ impl<W: Wire> Driver<W> {
                     Some(Err(status)) => return Err(status),
                     None => return Ok(()),
                 },
-                push = slot.take() => self.push(push).await?,
+                () = slot.ready() => self.pushed(slot).await?,
             }
         }
     }
@@ -105,6 +107,17 @@ impl<W: Wire> Driver<W> {
         let request = W::read(message).map_err(invalid)?;
         self.stream.handle_request(request).map_err(invalid)?;
         self.drain(None).await
+    }
+
+    /// Takes the push that waits once there is room for one more at work; until then it goes on merging.
+    async fn pushed(&mut self, slot: &Slot) -> Result<(), Status> {
+        let hub = self.hub.clone();
+        let ended = |_| Status::unavailable("the server is shutting down");
+        let _room = hub.throttle.acquire().await.map_err(ended)?;
+        match slot.take() {
+            Some(push) => self.push(push).await,
+            None => Ok(()),
+        }
     }
 
     async fn push(&mut self, mut push: PushRequest) -> Result<(), Status> {
@@ -120,40 +133,41 @@ impl<W: Wire> Driver<W> {
         self.view = view;
         self.version = push.version.clone();
         self.stream.handle_push(&Push { types, forced: push.forced });
-        self.drain(Some(&push)).await
+        self.drain(Some(&push)).await?;
+        let (reasons, took) = (push.reasons.into_iter().collect(), push.started.elapsed());
+        self.tell(Happening::Pushed { reasons, took });
+        Ok(())
     }
 
     async fn drain(&mut self, push: Option<&PushRequest>) -> Result<(), Status> {
-        self.deliver().await?;
+        self.deliver(Instant::now()).await?;
         while let Some(demand) = self.stream.poll_demand() {
+            let begun = Instant::now();
             let because = push.filter(|_| demand.cause == Cause::Push);
             let mut answer = self.hub.generator.answer(&self.view, &demand, because);
             answer.version = self.version.clone();
             self.stream.handle_resources(demand, answer);
-            self.deliver().await?;
+            self.deliver(begun).await?;
         }
         Ok(())
     }
 
-    async fn deliver(&mut self) -> Result<(), Status> {
+    async fn deliver(&mut self, begun: Instant) -> Result<(), Status> {
         while let Some(event) = self.stream.poll_event() {
             self.note(event);
         }
         while let Some(response) = self.stream.poll_response() {
-            let (kind, bytes) = (&response.resource_type, response.resources.bytes());
-            self.hub.note(self.number, kind, |s| {
-                s.sent = Some(response.nonce.to_string());
+            let (kind, bytes) = (response.resource_type.clone(), response.resources.bytes());
+            let (resources, removed) = (response.resources.len(), response.removed.len());
+            let nonce = response.nonce.clone();
+            self.hub.note(self.number, &kind, |s| {
+                s.sent = Some(nonce.to_string());
                 s.pushes += 1;
                 s.bytes += bytes as u64;
             });
-            self.tell(Happening::Sent {
-                kind: kind.clone(),
-                resources: response.resources.len(),
-                removed: response.removed.len(),
-                bytes,
-                nonce: response.nonce.clone(),
-            });
             let gone = |_| Status::cancelled("the client is gone");
+            // Told before it is sent: no ACK is ever seen before what it answers.
+            self.tell(Happening::Sent { kind, resources, removed, bytes, nonce, took: begun.elapsed() });
             self.out.send(Ok(W::write(&response))).await.map_err(gone)?;
         }
         Ok(())
@@ -173,11 +187,12 @@ impl<W: Wire> Driver<W> {
                 self.hub.note(self.number, &kind, |s| s.error = Some(detail.message.clone()));
                 self.tell(Happening::Nacked { kind, nonce, message: detail.message });
             }
+            EventKind::Stale { .. } => self.tell(Happening::Stale { kind }),
             _ => {}
         }
     }
 
     fn tell(&self, what: Happening) {
-        let _ = self.hub.events.send(Event { connection: self.id.clone(), proxy: self.proxy.clone(), what });
+        self.hub.observers.tell(Event { connection: self.id.clone(), proxy: self.proxy.clone(), what });
     }
 }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use arcstr::ArcStr;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use xdslab_mesh::Snapshot;
 use xdslab_protocol::{ResourceType, Semantics};
 
 use crate::generate::Generator;
-use crate::observe::Event;
+use crate::observe::{Event, Happening, Observers};
 use crate::push::{PushRequest, Slot};
 
 /// The mesh as it was last pushed.
@@ -50,43 +49,39 @@ pub struct ConnectionStatus {
     pub types: BTreeMap<ResourceType, TypeStatus>,
 }
 
-pub(super) struct Connection {
-    pub slot: Slot,
-    pub status: ConnectionStatus,
+#[derive(Debug)]
+struct Connection {
+    slot: Slot,
+    status: ConnectionStatus,
 }
 
 /// What all connections share.
+#[derive(Debug)]
 pub struct Hub {
     pub(super) generator: Generator,
     pub(super) semantics: Semantics,
     pub(super) newest: watch::Sender<Option<Newest>>,
-    pub(super) events: broadcast::Sender<Event>,
+    pub(super) observers: Observers,
     pub(super) cancel: CancellationToken,
+    /// How many connections are pushed to at once.
+    pub(super) throttle: Semaphore,
     connections: Mutex<BTreeMap<u64, Connection>>,
     counter: AtomicU64,
-    versions: AtomicU64,
 }
 
 impl Hub {
     /// A hub without mesh and connections.
-    pub fn new(semantics: Semantics, cancel: CancellationToken) -> Self {
+    pub fn new(semantics: Semantics, concurrency: usize, cancel: CancellationToken) -> Self {
         Self {
             generator: Generator::new(),
             semantics,
             newest: watch::Sender::new(None),
-            events: broadcast::Sender::new(4096),
+            observers: Observers::default(),
+            throttle: Semaphore::new(concurrency),
             cancel,
             connections: Mutex::default(),
             counter: AtomicU64::new(0),
-            versions: AtomicU64::new(0),
         }
-    }
-
-    /// The next version: time and a counter, as istiod's.
-    pub fn next_version(&self) -> ArcStr {
-        let n = self.versions.fetch_add(1, Ordering::Relaxed) + 1;
-        let secs = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        arcstr::format!("{secs}/{n}")
     }
 
     /// Hands a push to every connection.
@@ -108,15 +103,20 @@ impl Hub {
         self.lock().values().map(|c| c.status.clone()).collect()
     }
 
-    /// Events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+    /// Everybody who is told what happens.
+    pub fn observers(&self) -> &Observers {
+        &self.observers
     }
 
-    pub(super) fn connect(&self, proxy: &str, slot: Slot) -> (u64, String) {
+    /// Tells of what concerns no connection.
+    pub fn tell(&self, what: Happening) {
+        self.observers.tell(Event { connection: ArcStr::new(), proxy: ArcStr::new(), what });
+    }
+
+    pub(super) fn connect(&self, proxy: &str, slot: Slot) -> (u64, ArcStr) {
         let n = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = format!("{proxy}-{n}");
-        let status = ConnectionStatus { id: id.clone(), proxy: proxy.to_owned(), types: BTreeMap::new() };
+        let id = arcstr::format!("{proxy}-{n}");
+        let status = ConnectionStatus { id: id.to_string(), proxy: proxy.to_owned(), types: BTreeMap::new() };
         self.lock().insert(n, Connection { slot, status });
         (n, id)
     }

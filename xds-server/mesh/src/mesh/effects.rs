@@ -64,6 +64,16 @@ impl Effects {
         self.keys.is_empty() && !self.forced
     }
 
+    /// Both as one: all keys, the sum of the reasons, forced if either is.
+    pub fn merge(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.forced |= other.forced;
+        self.proxies.extend(other.proxies);
+        for (reason, times) in other.reasons {
+            *self.reasons.entry(reason).or_default() += times;
+        }
+    }
+
     pub(super) fn add(&mut self, kind: ConfigKind, name: ArcStr, namespace: ArcStr, reason: Reason) {
         self.keys.insert(ConfigKey { kind, name, namespace });
         *self.reasons.entry(reason).or_default() += 1;
@@ -101,8 +111,12 @@ impl Effects {
         let kind = if full { ConfigKind::ServiceEntry } else { ConfigKind::Endpoints };
         self.add(kind, hostname.clone(), namespace.clone(), Reason::Endpoint);
         match headless {
-            Some(Headless::Http) => self.add(ConfigKind::DnsName, hostname, namespace, Reason::HeadlessEndpoint),
-            Some(Headless::Tcp) => self.add(ConfigKind::ServiceEntry, hostname, namespace, Reason::HeadlessEndpoint),
+            Some(Headless::Http) => {
+                self.add(ConfigKind::DnsName, hostname, namespace, Reason::HeadlessEndpoint)
+            }
+            Some(Headless::Tcp) => {
+                self.add(ConfigKind::ServiceEntry, hostname, namespace, Reason::HeadlessEndpoint)
+            }
             None => {}
         }
     }

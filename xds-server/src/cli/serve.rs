@@ -1,0 +1,100 @@
+//! `xds-server serve`: serve a mesh, and watch its files.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use xdslab_mesh::object::Duration as GoDuration;
+use xdslab_protocol::Semantics;
+
+use crate::push::DebounceOptions;
+use crate::source::Severity;
+use crate::{Config, Server};
+
+/// Whose reading of the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Reading {
+    /// As istiod does, quirks included.
+    #[default]
+    Istiod,
+    /// As the protocol says.
+    Spec,
+}
+
+/// Arguments of `xds-server serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// File or folder of Kubernetes and Istio YAML (repeatable); watched while serving
+    #[arg(short = 'f', long = "file", required = true, value_name = "MESH")]
+    files: Vec<PathBuf>,
+    /// Where gRPC (plaintext) listens
+    #[arg(long, default_value = "127.0.0.1:15010", value_name = "ADDR")]
+    grpc: SocketAddr,
+    /// Where HTTP (/ready, /metrics, /debug/syncz) listens
+    #[arg(long, default_value = "127.0.0.1:15014", value_name = "ADDR")]
+    http: SocketAddr,
+    /// Whose reading of the protocol streams follow
+    #[arg(long, default_value = "istiod")]
+    semantics: Reading,
+    /// Quiet that ends a batch of changes
+    #[arg(long, env = "PILOT_DEBOUNCE_AFTER", default_value = "100ms", value_parser = go_duration)]
+    debounce_after: Duration,
+    /// Age at which a batch of changes ends, quiet or not
+    #[arg(long, env = "PILOT_DEBOUNCE_MAX", default_value = "10s", value_parser = go_duration)]
+    debounce_max: Duration,
+    /// Whether changes of endpoints alone are collected too
+    #[arg(long, env = "PILOT_ENABLE_EDS_DEBOUNCE", default_value_t = true, action = clap::ArgAction::Set)]
+    eds_debounce: bool,
+    /// How many connections are pushed to at once; 0: by the number of processors
+    #[arg(long, env = "PILOT_PUSH_THROTTLE", default_value_t = 0)]
+    push_throttle: usize,
+}
+
+/// Serves until SIGTERM or SIGINT; a second one ends at once.
+///
+/// # Errors
+/// When a file that was named does not exist, or an address is taken.
+pub async fn run(args: ServeArgs) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::start(Config {
+        grpc: args.grpc,
+        http: Some(args.http),
+        debounce: DebounceOptions {
+            after: args.debounce_after,
+            max: args.debounce_max,
+            endpoints: args.eds_debounce,
+            throttle: args.push_throttle,
+        },
+        semantics: match args.semantics {
+            Reading::Istiod => Semantics::Istiod,
+            Reading::Spec => Semantics::Spec,
+        },
+        files: args.files,
+    })
+    .await?;
+    let refused = server.problems().iter().filter(|p| p.severity == Severity::Refused).count();
+    server.problems().iter().for_each(|problem| tracing::warn!("{problem}"));
+    let http = server.http_addr().unwrap_or(args.http);
+    tracing::info!("serving xDS on {}, HTTP on {http}, {refused} problems in the mesh", server.grpc_addr());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("shutting down");
+    tokio::select! {
+        () = server.shutdown() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Reads `100ms`, `10s`, `1m30s`.
+fn go_duration(text: &str) -> Result<Duration, String> {
+    let nanos = GoDuration::parse(text).and_then(|d| u64::try_from(d.as_nanos()).ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| format!("{text:?} is no duration such as 100ms or 10s"))
+}

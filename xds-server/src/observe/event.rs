@@ -1,0 +1,92 @@
+//! One thing that happened.
+
+use std::time::Duration;
+
+use arcstr::ArcStr;
+use xdslab_mesh::Reason;
+use xdslab_protocol::ResourceType;
+
+/// One thing that happened, on a connection or to the whole server.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// `<proxy id>-<n>`; empty for what happens to the server.
+    pub connection: ArcStr,
+    /// `name.namespace`; empty for what happens to the server.
+    pub proxy: ArcStr,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// A client connected.
+    Connected {
+        /// `ISTIO_VERSION` of its metadata.
+        istio_version: ArcStr,
+    },
+    /// Its stream ended.
+    Disconnected {
+        /// `ISTIO_VERSION` of its metadata.
+        istio_version: ArcStr,
+    },
+    /// A response was sent.
+    Sent {
+        /// Type.
+        kind: ResourceType,
+        /// Resources in it.
+        resources: usize,
+        /// Names that it removes.
+        removed: usize,
+        /// Bytes of the resources.
+        bytes: usize,
+        /// Nonce.
+        nonce: ArcStr,
+        /// Time that generating and sending took.
+        took: Duration,
+    },
+    /// A response was accepted.
+    Acked {
+        /// Type.
+        kind: ResourceType,
+        /// Nonce.
+        nonce: ArcStr,
+    },
+    /// A response was refused.
+    Nacked {
+        /// Type.
+        kind: ResourceType,
+        /// Nonce.
+        nonce: ArcStr,
+        /// What the client found wrong.
+        message: String,
+    },
+    /// A request answered a response that is not the last one.
+    Stale {
+        /// Type.
+        kind: ResourceType,
+    },
+    /// All that a push brings a client has been sent.
+    Pushed {
+        /// Why it was made, and how many times.
+        reasons: Vec<(Reason, u32)>,
+        /// Time since the mesh was ready for it.
+        took: Duration,
+    },
+    /// Changes came in.
+    Changed {
+        /// Why, and how many times.
+        reasons: Vec<(Reason, u32)>,
+    },
+    /// A push begins.
+    PushStarted {
+        /// Its version.
+        version: ArcStr,
+        /// Time since the first of its changes.
+        debounced: Duration,
+        /// Time that the snapshot took.
+        built: Duration,
+        /// Services that somebody may see.
+        services: usize,
+    },
+}
