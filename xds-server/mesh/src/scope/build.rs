@@ -1,6 +1,6 @@
 //! Building a scope (istiod: `initSidecarScopeInternalIndexes`, `DefaultSidecarScopeForGateway` in `sidecar.go`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arcstr::{ArcStr, literal};
 use hashbrown::{HashMap, HashSet};
@@ -65,7 +65,7 @@ impl Scope {
             mode: inputs.mesh.outbound_traffic_policy.mode,
             egress_proxy: None,
         };
-        let mut scope = Self {
+        Self {
             kind,
             name: sidecar.map_or(literal!("default-sidecar"), |s| s.meta.name.clone()),
             namespace: namespace.clone(),
@@ -77,14 +77,12 @@ impl Scope {
             by_host,
             rules,
             policies,
-            dependencies: HashSet::new(),
-        };
-        scope.dependencies = scope.find_dependencies();
-        scope
+            dependencies: OnceLock::new(),
+        }
     }
 
     /// Everything but services and endpoints, which are looked up in the list of services itself.
-    fn find_dependencies(&self) -> HashSet<ConfigKey> {
+    pub(super) fn find_dependencies(&self) -> HashSet<ConfigKey> {
         let mut keys = HashSet::new();
         keys.extend(self.sidecar().map(|s| ConfigKey::of(ConfigKind::Sidecar, &s.meta)));
         keys.extend(self.listeners.iter().flat_map(|l| &l.virtual_services).flat_map(|r| &r.from).cloned());

@@ -10,7 +10,7 @@ mod merge;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arcstr::ArcStr;
 use hashbrown::{HashMap, HashSet};
@@ -60,7 +60,8 @@ pub struct Scope {
     /// By place in `services`.
     rules: HashMap<usize, Rules>,
     policies: Policies,
-    dependencies: HashSet<ConfigKey>,
+    /// Made when a change first asks.
+    dependencies: OnceLock<HashSet<ConfigKey>>,
 }
 
 impl Scope {
@@ -176,7 +177,7 @@ impl Scope {
             (
                 ProxyKind::Sidecar,
                 Kind::Sidecar | Kind::VirtualService | Kind::DestinationRule | Kind::PeerAuthentication,
-            ) => self.dependencies.contains(key),
+            ) => self.dependencies.get_or_init(|| self.find_dependencies()).contains(key),
             _ => true,
         }
     }

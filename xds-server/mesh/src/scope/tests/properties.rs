@@ -82,18 +82,18 @@ fn hosts(scope: &Scope) -> BTreeSet<String> {
 }
 
 /// All that shapes answers.
-fn picture(scope: &Scope) -> String {
-    let mut text = written(scope.services());
+fn picture(scope: &Scope) -> Vec<String> {
+    let mut lines = vec![written(scope.services())];
     for listener in scope.listeners() {
         let rules: Vec<_> = listener.virtual_services.iter().map(|r| r.key().to_string()).collect();
-        text.push_str(&format!("\n{} | {}", written(&listener.services), rules.join(" ")));
+        lines.push(format!("{} | {}", written(&listener.services), rules.join(" ")));
     }
     for service in scope.services() {
         let rules =
             scope.rules(&service.hostname).iter().map(|r| format!("{:?} {:?}", r.from, r.spec.subsets));
-        text.push_str(&format!("\n{}: {}", service.hostname, rules.collect::<Vec<_>>().join(" ")));
+        lines.push(format!("{}: {}", service.hostname, rules.collect::<Vec<_>>().join(" ")));
     }
-    text
+    lines
 }
 
 fn settings() -> ProptestConfig {
