@@ -7,4 +7,5 @@ mod properties;
 mod rules;
 mod services;
 mod virtual_services;
+mod visibility;
 mod world;
