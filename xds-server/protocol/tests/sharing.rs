@@ -141,6 +141,22 @@ fn a_demand_may_be_dropped() {
 }
 
 #[test]
+fn endpoints_of_clusters_that_went_out_on_another_stream() {
+    for (variant, semantics) in COMBINATIONS {
+        let mut stream = Stream::of_type(variant, semantics, ResourceType::Endpoint);
+        stream.handle_request(request(variant, ResourceType::Endpoint, names())).unwrap();
+        assert_eq!(drive(&mut stream, |_| set("1")).len(), 1);
+        let changed: NameSet = names().into_iter().take(1).chain(["not-subscribed".into()]).collect();
+        stream.handle_warming(&changed);
+        let demand = stream.poll_demand().unwrap();
+        assert_eq!(demand.names.named().as_slice(), &names()[..1]);
+        stream.handle_resources(demand, answer(&set("1").filter(|r| changed.contains(&r.name))));
+        assert_eq!(stream.poll_response().unwrap().resources.len(), 1);
+        assert!(stream.poll_response().is_none() && stream.poll_demand().is_none());
+    }
+}
+
+#[test]
 fn requests_that_break_the_protocol() {
     for (variant, semantics) in COMBINATIONS {
         let other = if variant == Variant::Sotw { Variant::Delta } else { Variant::Sotw };

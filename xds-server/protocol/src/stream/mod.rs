@@ -105,7 +105,8 @@ impl Stream {
         }
     }
 
-    /// A stream of a per-type service: requests for other types are a [`Violation`].
+    /// A stream of a per-type service: requests for other types are a [`Violation`]. Order between types is then up to the
+    /// caller, and so is [`handle_warming`](Self::handle_warming).
     pub fn of_type(variant: Variant, semantics: Semantics, resource_type: ResourceType) -> Self {
         Self { only: Some(resource_type), ..Self::new(variant, semantics) }
     }
@@ -165,6 +166,12 @@ impl Stream {
                 subscription.debt.push = Some(push.forced || subscription.debt.push == Some(true));
             }
         }
+    }
+
+    /// Clusters of these names were sent to the same client on another stream, as per-type services do: their endpoints are
+    /// due on this one, changed or not. An aggregated stream sees that by itself.
+    pub fn handle_warming(&mut self, clusters: &NameSet) {
+        self.warm(clusters);
     }
 
     /// The answer to a demand, as generated. Whether and what to send of it is decided here.
