@@ -44,7 +44,7 @@ struct Running(Arc<Mutex<BTreeMap<String, Arc<Envoy>>>>);
 const EVENTS_KEPT: usize = 8192;
 
 impl Fleet {
-    /// An empty fleet.
+    /// An empty fleet, within a tokio runtime.
     pub fn start(options: FleetOptions) -> Result<Self, FleetError> {
         if options.purge.is_some() && !options.binary.version.has_soft_memory_limit() {
             return Err(FleetError::NoSoftLimit(options.binary.version));
