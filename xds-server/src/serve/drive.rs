@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 use xdslab_mesh::Proxy;
-use xdslab_protocol::{Cause, EventKind, Push, Stream};
+use xdslab_protocol::{Cause, EventKind, Push, Stream, Variant};
 
 use super::hub::{Hub, Newest};
 use super::node::identity;
@@ -143,7 +143,9 @@ impl<W: Wire> Driver<W> {
         self.deliver(Instant::now()).await?;
         while let Some(demand) = self.stream.poll_demand() {
             let begun = Instant::now();
-            let because = push.filter(|_| demand.cause == Cause::Push);
+            // A SotW answer about clusters is always whole.
+            let whole = W::VARIANT == Variant::Sotw && demand.resource_type.wildcard_capable();
+            let because = push.filter(|_| demand.cause == Cause::Push && !whole);
             let mut answer = self.hub.generator.answer(&self.view, &demand, because);
             answer.version = self.version.clone();
             self.stream.handle_resources(demand, answer);
