@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use xdslab_sim::envoy::{Api, Binary, Surroundings, Version, Wanted, find};
-use xdslab_sim::report::{Bars, Lines, Listener, Report, comparison, html, json, table};
+use xdslab_sim::report::{Bars, Lines, Listener, Log, Report, comparison, html, json, table};
 use xdslab_sim::scenario::{
     ControlPlane, EnvoyFleet, External, Fleet, InProcess, MeshFolder, Options, Outcome, Plan, Purge, Runner,
     Scenario,
@@ -97,14 +97,18 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let mut report = Report::default();
     let mut progress: Box<dyn Listener> =
         if stderr().is_terminal() { Box::new(Bars::new()) } else { Box::new(Lines::new(stderr())) };
+    let path = out.join("events.jsonl");
+    let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut log = Log::new(std::io::BufWriter::new(file));
     for plan in plans {
         let side = Side { args: &args, plan, binaries: &binaries, out: &out, stop: stop.clone() };
-        let listeners: [&mut dyn Listener; 2] = [&mut report, &mut *progress];
+        let listeners: [&mut dyn Listener; 3] = [&mut report, &mut log, &mut *progress];
         match side.run(listeners).await? {
             Outcome::Passed | Outcome::Missed => {}
             Outcome::Interrupted | Outcome::Broken { .. } => break,
         }
     }
+    log.finish().with_context(|| format!("cannot write {}", path.display()))?;
     let written = write(&report, &out)?;
     let envoys = out.join("envoys");
     if report.passed() && !args.keep {
@@ -197,7 +201,7 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
-    async fn run(self, listeners: [&mut dyn Listener; 2]) -> Result<Outcome, Failure> {
+    async fn run(self, listeners: [&mut dyn Listener; 3]) -> Result<Outcome, Failure> {
         let mesh = MeshFolder::new(self.args.server_mesh.as_deref()).map_err(usage)?;
         if let Some(address) = self.args.server {
             let fleet = self.fleet(address)?;
@@ -223,7 +227,7 @@ impl Side<'_> {
         control: C,
         fleet: F,
         server: String,
-        mut listeners: [&mut dyn Listener; 2],
+        mut listeners: [&mut dyn Listener; 3],
     ) -> Outcome {
         let versions = self.binaries.iter().map(|binary| binary.version.to_string()).collect();
         let environment = environment::of(&self.plan, versions, server);

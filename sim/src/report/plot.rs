@@ -29,14 +29,14 @@ pub(super) struct Curve {
     pub(super) name: &'static str,
     /// Its class in the style sheet: `a`, `b`.
     pub(super) class: &'static str,
-    /// Its points, in order of time.
-    pub(super) points: Vec<(Millis, u64)>,
+    /// Its points, in order of time; the line breaks where a value is absent.
+    pub(super) points: Vec<(Millis, Option<u64>)>,
     /// Whether the value at the end of each step is written beside it.
     pub(super) is_labelled: bool,
 }
 
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 260.0;
+const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 34.0;
@@ -45,7 +45,7 @@ const BOTTOM: f64 = 28.0;
 impl Plot {
     /// The largest value of all curves.
     pub(super) fn top(&self) -> u64 {
-        self.curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value).max().unwrap_or(0)
+        self.curves.iter().flat_map(|curve| &curve.points).filter_map(|(_, value)| *value).max().unwrap_or(0)
     }
 
     /// The picture.
@@ -68,7 +68,7 @@ impl Plot {
                 WIDTH - RIGHT,
                 LEFT - 8.0,
                 y + 4.0,
-                self.shown(*tick)
+                self.shown(*tick).replace(".0 ", " ")
             );
         }
         for second in seconds(self.end) {
@@ -80,8 +80,9 @@ impl Plot {
                 second / 1000
             );
         }
+        let mut labels = Labels::default();
         for curve in &self.curves {
-            self.draw(&mut out, curve, top);
+            self.draw(&mut out, curve, top, &mut labels);
         }
         out.push_str("</svg>");
         out
@@ -108,33 +109,35 @@ impl Plot {
         }
     }
 
-    fn draw(&self, out: &mut String, curve: &Curve, top: u64) {
-        if curve.points.is_empty() {
-            return;
+    fn draw(&self, out: &mut String, curve: &Curve, top: u64, labels: &mut Labels) {
+        for line in curve.points.split(|(_, value)| value.is_none()).filter(|line| !line.is_empty()) {
+            let points =
+                line.iter().filter_map(|(x, y)| Some(format!("{:.1},{:.1}", self.x(*x), self.y((*y)?, top))));
+            let points: Vec<_> = points.collect();
+            let _ =
+                write!(out, "<polyline class=\"curve {}\" points=\"{}\"/>", curve.class, points.join(" "));
         }
-        let points: Vec<_> =
-            curve.points.iter().map(|(x, y)| format!("{:.1},{:.1}", self.x(*x), self.y(*y, top))).collect();
-        let _ = write!(out, "<polyline class=\"curve {}\" points=\"{}\"/>", curve.class, points.join(" "));
         if !curve.is_labelled {
             return;
         }
         for at in 0..self.steps.len() {
             let ended = self.ended(at);
-            let Some((x, value)) =
-                curve.points.iter().rev().find(|(x, _)| *x >= self.steps[at] && *x <= ended)
-            else {
-                continue;
-            };
-            let (x, y) = (self.x(*x), self.y(*value, top));
-            let _ = write!(
-                out,
-                "<circle class=\"dot {}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>\
-                 <text class=\"value {}\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                curve.class,
-                curve.class,
-                y - 7.0,
-                self.shown(*value)
-            );
+            let shown = curve.points.iter().rev().find_map(|(x, value)| {
+                let is_inside = *x >= self.steps[at] && *x <= ended;
+                is_inside.then_some(*x).zip(*value)
+            });
+            let Some((x, value)) = shown else { continue };
+            let (x, y) = (self.x(x), self.y(value, top));
+            let _ =
+                write!(out, "<circle class=\"dot {}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>", curve.class);
+            let text = self.shown(value);
+            if let Some((from, baseline)) = labels.place(x, y, &text) {
+                let _ = write!(
+                    out,
+                    "<text class=\"value {}\" x=\"{from:.1}\" y=\"{baseline:.1}\">{text}</text>",
+                    curve.class
+                );
+            }
         }
     }
 
@@ -155,9 +158,38 @@ impl Plot {
     fn shown(&self, value: u64) -> String {
         match self.unit {
             Unit::Bytes if value == 0 => "0".to_owned(),
-            Unit::Bytes => bytes(value).replace(".0 ", " "),
+            Unit::Bytes => bytes(value),
             Unit::Count | Unit::Time => count(value),
         }
+    }
+}
+
+/// The places that are taken by labels.
+#[derive(Debug, Default)]
+struct Labels {
+    taken: Vec<(f64, f64, f64)>,
+}
+
+impl Labels {
+    const CHARACTER: f64 = 7.5;
+    const LINE: f64 = 14.0;
+
+    /// Where a label begins that ends at `x` beside the point at `y`: above it, or below; nothing where both places are
+    /// taken.
+    #[allow(clippy::cast_precision_loss)] // labels are short
+    fn place(&mut self, x: f64, y: f64, text: &str) -> Option<(f64, f64)> {
+        let width = text.chars().count() as f64 * Self::CHARACTER;
+        let from = (x - width).max(LEFT + 4.0);
+        let x = from + width;
+        let free = |baseline: &f64| {
+            let apart = |(left, right, other): &(f64, f64, f64)| {
+                x < *left || from > *right || (baseline - other).abs() >= Self::LINE
+            };
+            *baseline < HEIGHT - BOTTOM && self.taken.iter().all(apart)
+        };
+        let baseline = [y - 7.0, y + 17.0].into_iter().find(free)?;
+        self.taken.push((from, x, baseline));
+        Some((from, baseline))
     }
 }
 
@@ -213,7 +245,7 @@ mod tests {
             curves: vec![Curve {
                 name: "clusters",
                 class: "a",
-                points: vec![(0, 35), (900, 35), (1000, 85), (1900, 85)],
+                points: vec![(0, Some(35)), (900, Some(35)), (950, None), (1000, Some(85)), (1900, Some(85))],
                 is_labelled: true,
             }],
             steps: vec![0, 950],
@@ -224,5 +256,6 @@ mod tests {
         assert!(svg.contains(">35</text>") && svg.contains(">85</text>"), "{svg}");
         assert!(svg.contains("aria-label=\"clusters &amp; more\""));
         assert_eq!(svg.matches("<rect").count(), 2);
+        assert_eq!(svg.matches("<polyline").count(), 2, "the line breaks where there is nothing");
     }
 }

@@ -2,12 +2,17 @@
 
 use std::fmt::Write;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::record::{Report, Run};
 use super::units::{change, figure};
 use crate::scenario::{Figures, Quantity, StepResult, Verdict};
+
+/// A rule above, below the head, and below.
+const STYLE: TableStyle = TableStyle::new()
+    .top_border(LineStyle::none().fill('─').junction('─'))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .bottom_border(LineStyle::none().fill('─').junction('─'));
 
 /// What is shown of the watched proxy, and of all.
 const WATCHED: [Quantity; 8] = [
@@ -152,7 +157,7 @@ pub(super) fn compared(
 
 fn new<'a>(heads: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     let heads = heads.into_iter().enumerate().map(|(at, head)| {
         let cell = Cell::new(head);
         if at == 0 || head == "figure" { cell } else { cell.set_alignment(CellAlignment::Right) }

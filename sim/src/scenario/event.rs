@@ -140,14 +140,14 @@ pub struct Environment {
     pub started: String,
 }
 
-/// A look at the Envoys.
+/// A look at the Envoys: at the watched one, or at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// When.
     pub at: Millis,
-    /// The watched proxy, if it runs.
+    /// The watched proxy. In a look at it, absent while it does not run.
     pub watched: Option<Gauges>,
-    /// All together; looked at less often.
+    /// All together, in a look at all.
     pub fleet: Option<Gauges>,
 }
 

@@ -64,7 +64,7 @@ impl ControlPlane for External {
                 }
             }
             let served = seen.values().filter(|stats| is_served(stats)).count();
-            progress.send_replace(served);
+            progress.send_if_modified(|before| std::mem::replace(before, served) != served);
             if served == proxies.len() && changed.elapsed() >= QUIET {
                 return changed;
             }

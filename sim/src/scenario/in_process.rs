@@ -32,11 +32,9 @@ pub struct InProcess {
     changed: Option<Instant>,
 }
 
-/// For so long no event may come before all that was due counts as sent.
+/// For so long no event may come after a push began before all that it brings counts as sent: the server does not tell of
+/// the proxies that a push brings nothing.
 const QUIET: Duration = Duration::from_millis(100);
-
-/// After so long a change that nobody was sent anything for concerns nobody.
-const UNCONCERNED: Duration = Duration::from_secs(2);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -47,15 +45,8 @@ impl InProcess {
     /// # Errors
     /// When no port of the loopback can be had.
     pub async fn start() -> Result<Self, LabError> {
-        let config = Config {
-            grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
-            http: None,
-            debounce: xdslab_server::push::DebounceOptions::default(),
-            semantics: xdslab_protocol::Semantics::default(),
-            files: Vec::new(),
-        };
-        let server =
-            Server::start(config).await.map_err(|e| LabError(format!("cannot start the server: {e:#}")))?;
+        let server = Server::start(Config::default()).await;
+        let server = server.map_err(|e| LabError(format!("cannot start the server: {e}")))?;
         let mut events = server.events();
         let (changes, ledger) = watch::channel(Ledger::default());
         let listening = tokio::spawn(async move {
@@ -101,10 +92,11 @@ impl ControlPlane for InProcess {
     }
 
     async fn apply(&mut self, changes: ChangeSet) -> Result<(), LabError> {
+        let now = Instant::now();
+        self.server.apply(changes.clone()).await;
         changes.changes.iter().for_each(|change| self.keep(change));
-        let effects = self.mesh.get_mut().unwrap_or_else(PoisonError::into_inner).apply(changes.clone());
-        self.changed = (!effects.is_empty()).then(Instant::now);
-        self.server.apply(changes).await;
+        let effects = self.mesh.get_mut().unwrap_or_else(PoisonError::into_inner).apply(changes);
+        self.changed = (!effects.is_empty()).then_some(now);
         Ok(())
     }
 
@@ -115,12 +107,11 @@ impl ControlPlane for InProcess {
                 let ledger = self.ledger.borrow();
                 let acked = proxies.iter().filter(|name| ledger.is_in_sync(name)).count();
                 let last = ledger.last();
-                let is_sent = self
-                    .changed
-                    .is_none_or(|at| last.is_some_and(|last| last > at) || at.elapsed() > UNCONCERNED);
+                let is_sent =
+                    self.changed.is_none_or(|at| ledger.pushed_at().is_some_and(|pushed| pushed >= at));
                 let is_quiet = last.is_none_or(|last| last.elapsed() >= QUIET) && begun.elapsed() >= QUIET;
                 if is_sent {
-                    progress.send_replace(acked);
+                    tell(progress, acked);
                 }
                 if acked == proxies.len() && is_sent && is_quiet {
                     let acks = proxies.iter().filter_map(|name| ledger.acked_at(name));
@@ -153,6 +144,11 @@ impl ControlPlane for InProcess {
         self.server.shutdown().await;
         self.listening.abort();
     }
+}
+
+/// Tells a number that is new.
+fn tell(progress: &watch::Sender<usize>, acked: usize) {
+    progress.send_if_modified(|before| std::mem::replace(before, acked) != acked);
 }
 
 impl std::fmt::Debug for InProcess {

@@ -12,6 +12,7 @@ use xdslab_server::observe::{Event, Happening};
 pub(super) struct Ledger {
     proxies: BTreeMap<String, Account>,
     last: Option<Instant>,
+    pushed: Option<Instant>,
     lost: u64,
 }
 
@@ -20,7 +21,7 @@ struct Account {
     pushes: u64,
     bytes: u64,
     /// Open streams, by their id.
-    streams: BTreeMap<String, BTreeMap<ResourceType, Exchange>>,
+    streams: BTreeMap<ArcStr, BTreeMap<ResourceType, Exchange>>,
     acked: Option<Instant>,
 }
 
@@ -35,13 +36,20 @@ struct Exchange {
 impl Ledger {
     /// Enters an event that has happened now.
     pub(super) fn enter(&mut self, event: &Event, now: Instant) {
-        let account = self.proxies.entry(event.proxy.clone()).or_default();
+        self.last = Some(now);
+        if matches!(event.what, Happening::PushStarted { .. }) {
+            self.pushed = Some(now);
+        }
+        if event.proxy.is_empty() {
+            return;
+        }
+        let account = self.proxies.entry(event.proxy.to_string()).or_default();
         let stream = &event.connection;
         match &event.what {
-            Happening::Connected => {
+            Happening::Connected { .. } => {
                 account.streams.insert(stream.clone(), BTreeMap::new());
             }
-            Happening::Disconnected => {
+            Happening::Disconnected { .. } => {
                 account.streams.remove(stream);
             }
             Happening::Sent { kind, bytes, nonce, .. } => {
@@ -63,8 +71,8 @@ impl Ledger {
                     exchange.refused = Some(message.clone());
                 }
             }
+            _ => {}
         }
-        self.last = Some(now);
     }
 
     /// Notes that events were lost; from now on sums are not whole.
@@ -75,6 +83,11 @@ impl Ledger {
     /// Whether no event was lost.
     pub(super) fn is_whole(&self) -> bool {
         self.lost == 0
+    }
+
+    /// When the last push began.
+    pub(super) fn pushed_at(&self) -> Option<Instant> {
+        self.pushed
     }
 
     /// When the last event came.
@@ -108,23 +121,32 @@ impl Ledger {
         }
         let (kind, exchange) = stream.iter().find(|(_, exchange)| !exchange.is_acked)?;
         Some(match &exchange.refused {
-            Some(message) => format!("refused {}: {message}", kind.short()),
-            None => format!("has not ACKed {}", kind.short()),
+            Some(message) => format!("refused {}: {message}", kind.short().to_uppercase()),
+            None => format!("has not ACKed {}", kind.short().to_uppercase()),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn enter(ledger: &mut Ledger, connection: &str, what: Happening) {
-        let event = Event { connection: connection.to_owned(), proxy: "a.n".to_owned(), what };
+        let event = Event { connection: connection.into(), proxy: "a.n".into(), what };
         ledger.enter(&event, Instant::now());
     }
 
     fn sent(kind: ResourceType, nonce: &'static str) -> Happening {
-        Happening::Sent { kind, resources: 1, removed: 0, bytes: 10, nonce: nonce.into() }
+        Happening::Sent {
+            kind,
+            resources: 1,
+            removed: 0,
+            bytes: 10,
+            nonce: nonce.into(),
+            took: Duration::ZERO,
+        }
     }
 
     fn acked(kind: ResourceType, nonce: &'static str) -> Happening {
@@ -137,7 +159,7 @@ mod tests {
         let mut ledger = Ledger::default();
         let missing = |ledger: &Ledger| ledger.missing("a.n").unwrap_or_default();
         assert_eq!(missing(&ledger), "not connected");
-        enter(&mut ledger, "a-1", Happening::Connected);
+        enter(&mut ledger, "a-1", Happening::Connected { istio_version: "".into() });
         assert_eq!(missing(&ledger), "was sent no clusters");
         enter(&mut ledger, "a-1", sent(Cluster, "1"));
         enter(&mut ledger, "a-1", sent(Endpoint, "2"));
@@ -154,7 +176,7 @@ mod tests {
         let refusal = Happening::Nacked { kind: Cluster, nonce: "4".into(), message: "bad".to_owned() };
         enter(&mut ledger, "a-1", refusal);
         assert_eq!(missing(&ledger), "refused CDS: bad");
-        enter(&mut ledger, "a-1", Happening::Disconnected);
+        enter(&mut ledger, "a-1", Happening::Disconnected { istio_version: "".into() });
         assert_eq!(missing(&ledger), "not connected");
         enter(&mut ledger, "a-2", sent(Cluster, "5"));
         enter(&mut ledger, "a-2", acked(Cluster, "5"));

@@ -78,6 +78,11 @@ fn millis(time: Duration) -> Millis {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Milliseconds from `begun` to another time.
+fn since(begun: Instant) -> impl Fn(Instant) -> Millis {
+    move |at| millis(at.saturating_duration_since(begun))
+}
+
 struct Run<C, F> {
     plan: Arc<Plan>,
     control: C,
@@ -129,18 +134,17 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         self.teller.tell(Event::StepStarted { at: started, step: index }).await;
         let traffic = self.control.traffic();
         let deadline = Instant::now() + step.deadline;
-        let begun = Instant::now();
-
-        let pods = self.change(index, step).await?;
+        let (pods, begun) = self.change(index, step).await?;
         let chosen = self.choice.choose(&pods);
         let names: BTreeSet<_> = chosen.iter().map(|pod| proxy_name(pod)).collect();
-        let gone: BTreeSet<_> = self.fleet.running().difference(&names).cloned().collect();
-        self.fleet.remove(&gone).await;
-        let mut times = Times::default();
-        let kept = self.fleet.running();
+        let before = self.fleet.running();
+        let kept: BTreeSet<_> = before.intersection(&names).cloned().collect();
+        let mut pushed = None;
         if !kept.is_empty() && changes_mesh(index, step) {
-            times.pushed = self.wait(&kept, deadline, false).await.map(|at| millis(at - begun));
+            pushed = self.wait(&kept, deadline, false).await.map(since(begun));
         }
+        let gone: BTreeSet<_> = before.difference(&names).cloned().collect();
+        self.fleet.remove(&gone).await;
         let new: Vec<_> = chosen.into_iter().filter(|pod| !kept.contains(&proxy_name(pod))).collect();
         if !new.is_empty() {
             self.start(new, deadline).await;
@@ -149,7 +153,7 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             self.restart(deadline).await;
         }
         let running = self.fleet.running();
-        times.converged = self.wait(&running, deadline, true).await.map(|at| millis(at - begun));
+        let converged = self.wait(&running, deadline, true).await.map(since(begun));
         let failed = self.tell_failures().await;
 
         let (watched, proxies) = self.measure(&running, traffic.as_ref()).await;
@@ -160,8 +164,8 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             about: step.about.clone(),
             started,
             ended: self.teller.now(),
-            pushed: times.pushed,
-            converged: times.converged,
+            pushed,
+            converged,
             proxy: watched.clone(),
             watched: watched.and_then(|name| proxies.get(&name).copied()).unwrap_or_default(),
             total: Figures::sum(proxies.values()),
@@ -175,8 +179,12 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         Ok(result)
     }
 
-    /// Changes the mesh as the step says; the pods that have a sidecar now.
-    async fn change(&mut self, index: usize, step: &PlannedStep) -> Result<Vec<Arc<Pod>>, LabError> {
+    /// Changes the mesh as the step says. The pods that have a sidecar now, and when the control plane was told.
+    async fn change(
+        &mut self,
+        index: usize,
+        step: &PlannedStep,
+    ) -> Result<(Vec<Arc<Pod>>, Instant), LabError> {
         let Some(mut mesh) = self.mesh.take() else {
             return Err(LabError("the mesh could not be read".to_owned()));
         };
@@ -199,11 +207,12 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         let is_delete = |change: &&xdslab_mesh::Change| matches!(change, xdslab_mesh::Change::Delete(_));
         let deleted = batch.changes.changes.iter().filter(is_delete).count();
         let applied = batch.changes.changes.len() - deleted;
+        let begun = Instant::now();
         if !batch.changes.is_empty() {
             self.control.apply(batch.changes).await?;
         }
         self.teller.tell(Event::Applied { at: self.teller.now(), applied, deleted }).await;
-        Ok(pods)
+        Ok((pods, begun))
     }
 
     async fn start(&mut self, pods: Vec<Arc<Pod>>, deadline: Instant) {
@@ -311,12 +320,6 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         }));
         checks
     }
-}
-
-#[derive(Default)]
-struct Times {
-    pushed: Option<Millis>,
-    converged: Option<Millis>,
 }
 
 fn opening(plan: &Plan, environment: Environment) -> Opening {

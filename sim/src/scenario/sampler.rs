@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Gauges, Sample};
@@ -15,9 +15,12 @@ use super::runner::Teller;
 /// Between two looks at the watched proxy.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Between two looks at all, at least; and at least so many times as long as a look takes, so that looking costs little.
-const FLEET: Duration = Duration::from_secs(1);
-const SPARE: u32 = 20;
+/// Between two looks at all: this at least, and so many times as long as a look takes, so that looking costs little.
+const FLEET: Duration = Duration::from_millis(750);
+const SPARE: u32 = 10;
+
+/// But not longer than this.
+const AT_MOST: Duration = Duration::from_secs(3);
 
 /// A task that samples until it is told to stop.
 #[derive(Debug)]
@@ -39,31 +42,38 @@ pub(super) fn start(probe: impl Probe, watch: Pattern, teller: Teller) -> Sample
     let stop = CancellationToken::new();
     let until = stop.clone();
     let task = tokio::spawn(async move {
-        let work = sample(probe, watch, teller);
-        until.run_until_cancelled(work).await;
+        let watched = watched(&probe, &watch, &teller);
+        let all = all(&probe, &teller);
+        until.run_until_cancelled(async { tokio::join!(watched, all) }).await;
     });
     Sampler { stop, task }
 }
 
-async fn sample(probe: impl Probe, watch: Pattern, teller: Teller) {
+async fn watched(probe: &impl Probe, watch: &Pattern, teller: &Teller) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut next_fleet = Instant::now();
     loop {
         ticks.tick().await;
         let names = probe.names();
         let at = teller.now();
         let watched = match names.iter().find(|name| watch.is_match(name)) {
-            Some(name) => probe.gauges(name).await.map(|gauges| Gauges { envoys: 1, ..gauges }),
+            Some(name) => probe.gauges(name).await,
             None => None,
         };
-        let mut sample = Sample { at, watched, fleet: None };
-        if Instant::now() >= next_fleet && !names.is_empty() {
-            let begun = Instant::now();
-            let all = measure::gauges(&probe, &names).await;
-            sample.fleet = Some(Gauges::sum(all.into_values().map(|gauges| Gauges { envoys: 1, ..gauges })));
-            next_fleet = begun + FLEET.max(begun.elapsed() * SPARE);
+        teller.tell(Event::Sampled(Sample { at, watched, fleet: None })).await;
+    }
+}
+
+async fn all(probe: &impl Probe, teller: &Teller) {
+    loop {
+        let begun = Instant::now();
+        let at = teller.now();
+        let gauges = measure::gauges(probe, &probe.names()).await;
+        let took = begun.elapsed();
+        if !gauges.is_empty() {
+            let fleet = Some(Gauges::sum(gauges.into_values()));
+            teller.tell(Event::Sampled(Sample { at, watched: None, fleet })).await;
         }
-        teller.tell(Event::Sampled(sample)).await;
+        sleep((took * SPARE).clamp(FLEET, AT_MOST)).await;
     }
 }

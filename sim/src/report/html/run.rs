@@ -7,13 +7,14 @@ use crate::report::insight;
 use crate::report::plot::{Curve, Plot};
 use crate::report::record::Run;
 use crate::report::units::{change, figure};
-use crate::scenario::{Figures, Gauges, Millis, Outcome, Quantity, Sample, StepResult, Unit, Verdict};
+use crate::scenario::{Figures, Gauges, Millis, Outcome, Quantity, StepResult, Unit, Verdict};
 
 /// What the axes of all runs must reach, so that their curves can be compared.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
     clusters: u64,
-    memory: u64,
+    allocated: u64,
+    resident: u64,
     fleet: u64,
 }
 
@@ -21,7 +22,8 @@ impl Reach {
     pub(super) fn of(runs: &[Run]) -> Self {
         runs.iter().fold(Self::default(), |reach, run| Self {
             clusters: reach.clusters.max(lines(run).top()),
-            memory: reach.memory.max(memory(run).top()),
+            allocated: reach.allocated.max(allocated(run).top()),
+            resident: reach.resident.max(resident(run).top()),
             fleet: reach.fleet.max(fleet(run).top()),
         })
     }
@@ -96,21 +98,23 @@ fn card(out: &mut String, step: &StepResult, before: Option<&StepResult>) {
         figure(step.watched.lines, Unit::Count),
         moved(Quantity::Lines).unwrap_or_default()
     );
-    let mut row = |term: &str, text: String| {
-        let _ = write!(out, "<dt>{term}</dt><dd>{text}</dd>");
-    };
-    let with_change = |quantity: Quantity| {
-        let now = figure(step.watched.get(quantity), quantity.unit());
-        moved(quantity).map_or_else(|| now.clone(), |moved| format!("{now} ({moved})"))
-    };
-    row("allocated", with_change(Quantity::Allocated));
-    row("RSS", with_change(Quantity::Rss));
-    row("endpoints", figure(step.watched.endpoints, Unit::Count));
-    row("Envoys", figure(u64::try_from(step.envoys).ok(), Unit::Count));
-    if let Some(pushed) = step.pushed {
-        row("ACKed after", figure(Some(pushed), Unit::Time));
+    for (term, quantity) in [("allocated", Quantity::Allocated), ("RSS", Quantity::Rss)] {
+        let _ = write!(out, "<dt>{term}</dt><dd>{}</dd>", figure(step.watched.get(quantity), Unit::Bytes));
+        if let Some(moved) = moved(quantity) {
+            let _ = write!(out, "<dd class=\"moved\">{moved}</dd>");
+        }
     }
-    row("all after", figure(step.converged, Unit::Time));
+    let mut row = |term: &str, value: Option<u64>, unit: Unit| {
+        let _ = write!(out, "<dt>{term}</dt><dd>{}</dd>", figure(value, unit));
+    };
+    row("endpoints", step.watched.endpoints, Unit::Count);
+    row("Envoys", u64::try_from(step.envoys).ok(), Unit::Count);
+    if step.pushed.is_some() {
+        row("ACKed after", step.pushed, Unit::Time);
+    }
+    if step.pushed != step.converged {
+        row("all after", step.converged, Unit::Time);
+    }
     let _ = write!(out, "</dl><p>{}</p></div>", escaped(&step.about));
 }
 
@@ -124,11 +128,8 @@ fn plots(out: &mut String, run: &Run, reach: Reach) {
         Plot { reach: reach.clusters, ..lines(run) },
         "clusters, bootstrap included, and a header line",
     );
-    draw_plot(
-        out,
-        Plot { reach: reach.memory, ..memory(run) },
-        "what Envoy uses, and what the process holds",
-    );
+    draw_plot(out, Plot { reach: reach.allocated, ..allocated(run) }, "what Envoy uses");
+    draw_plot(out, Plot { reach: reach.resident, ..resident(run) }, "what the process holds, used or not");
     let fleet = fleet(run);
     if fleet.top() > 0 {
         draw_plot(
@@ -154,25 +155,27 @@ fn draw_plot(out: &mut String, plot: Plot, caption: &str) {
 }
 
 fn lines(run: &Run) -> Plot {
-    let points = points(run, |s| s.watched, |f| f.lines, |g| Some(g.clusters + 1));
+    let points = points(run, |f| f.lines, |g| Some(g.clusters + 1));
     let curves = vec![Curve { name: "lines", class: "a", points, is_labelled: true }];
     plot(run, "Lines of the watched proxy", Unit::Count, curves)
 }
 
-fn memory(run: &Run) -> Plot {
-    let allocated = points(run, |s| s.watched, |f| f.allocated, |g| Some(g.allocated));
-    let rss = points(run, |s| s.watched, |f| f.rss, |g| g.rss);
-    let curves = vec![
-        Curve { name: "allocated", class: "a", points: allocated, is_labelled: true },
-        Curve { name: "RSS", class: "b", points: rss, is_labelled: true },
-    ];
-    plot(run, "Memory of the watched proxy", Unit::Bytes, curves)
+fn allocated(run: &Run) -> Plot {
+    let points = points(run, |f| f.allocated, |g| Some(g.allocated));
+    let curves = vec![Curve { name: "allocated", class: "a", points, is_labelled: true }];
+    plot(run, "Allocated memory of the watched proxy", Unit::Bytes, curves)
+}
+
+fn resident(run: &Run) -> Plot {
+    let points = points(run, |f| f.rss, |g| g.rss);
+    let curves = vec![Curve { name: "RSS", class: "b", points, is_labelled: true }];
+    plot(run, "Resident memory (RSS) of the watched proxy", Unit::Bytes, curves)
 }
 
 fn fleet(run: &Run) -> Plot {
     let of_all = |figures: fn(&Figures) -> Option<u64>, gauges: fn(&Gauges) -> Option<u64>| {
-        let sampled = run.samples.iter().filter_map(|s| Some((s.at, gauges(&s.fleet?)?)));
-        let measured = run.steps.iter().filter_map(|step| Some((step.ended, figures(&step.total)?)));
+        let sampled = run.samples.iter().filter_map(|s| s.fleet.map(|fleet| (s.at, gauges(&fleet))));
+        let measured = run.steps.iter().map(|step| (step.ended, figures(&step.total)));
         sorted(sampled.chain(measured).collect())
     };
     let curves = vec![
@@ -192,20 +195,20 @@ fn plot(run: &Run, title: &str, unit: Unit, curves: Vec<Curve>) -> Plot {
     Plot { title: title.to_owned(), unit, curves, steps: run.begun.clone(), end, reach: 0 }
 }
 
-/// The samples, and between them what was measured at the end of each step.
+/// The samples of the watched proxy, and between them what was measured at the end of each step.
 fn points(
     run: &Run,
-    sample: fn(&Sample) -> Option<Gauges>,
     measured: fn(&Figures) -> Option<u64>,
     gauge: fn(&Gauges) -> Option<u64>,
-) -> Vec<(Millis, u64)> {
-    let sampled = run.samples.iter().filter_map(|s| Some((s.at, gauge(&sample(s)?)?)));
-    let measured = run.steps.iter().filter_map(|step| Some((step.ended, measured(&step.watched)?)));
+) -> Vec<(Millis, Option<u64>)> {
+    let looks = run.samples.iter().filter(|sample| sample.fleet.is_none());
+    let sampled = looks.map(|sample| (sample.at, sample.watched.as_ref().and_then(gauge)));
+    let measured = run.steps.iter().map(|step| (step.ended, measured(&step.watched)));
     sorted(sampled.chain(measured).collect())
 }
 
-fn sorted(mut points: Vec<(Millis, u64)>) -> Vec<(Millis, u64)> {
-    points.sort_unstable();
+fn sorted(mut points: Vec<(Millis, Option<u64>)>) -> Vec<(Millis, Option<u64>)> {
+    points.sort_by_key(|(at, _)| *at);
     points
 }
 

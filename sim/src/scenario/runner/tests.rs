@@ -7,7 +7,7 @@ use xdslab_mesh::{Change, ChangeSet};
 
 use super::*;
 use crate::scenario::event::{Gauges, Sample};
-use crate::scenario::lab::STATIC_CLUSTERS;
+use crate::scenario::lab::{Probe, STATIC_CLUSTERS};
 use crate::scenario::{Options, Scenario};
 
 /// A mesh without a scope: every proxy has a cluster for each service.
