@@ -72,6 +72,9 @@ pub enum Completeness {
     /// `ClusterLoadAssignment` or `RouteConfiguration` for a name without resource, or Envoy waits for it.
     Full,
     /// The answer holds only what changed; the rest stands. Nothing at all: nothing is sent.
+    ///
+    /// A SotW response of a wildcard type is complete all the same. The stream makes up the rest from what it sent before,
+    /// and then has a list of its own; a full answer is shared with other streams.
     Partial {
         /// Names that are gone, in any order.
         removed: Vec<ArcStr>,

@@ -45,7 +45,11 @@ where
     fn next(&mut self) -> Option<Self::Item> {
         use std::cmp::Ordering::{Equal, Greater, Less};
         let order = match (self.left.peek(), self.right.peek()) {
-            (Some(left), Some(right)) => (self.left_name)(left).cmp((self.right_name)(right)),
+            (Some(left), Some(right)) => {
+                let (left, right) = ((self.left_name)(left), (self.right_name)(right));
+                // Names of one origin are one string in memory.
+                if std::ptr::eq(left, right) { Equal } else { left.cmp(right) }
+            }
             (Some(_), None) => Less,
             (None, Some(_)) => Greater,
             (None, None) => return None,
