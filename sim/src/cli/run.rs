@@ -108,7 +108,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
             Outcome::Interrupted | Outcome::Broken { .. } => break,
         }
     }
-    log.finish().with_context(|| format!("cannot write {}", path.display()))?;
+    log.into_inner().with_context(|| format!("cannot write {}", path.display()))?;
     let written = write(&report, &out)?;
     let envoys = out.join("envoys");
     if report.passed() && !args.keep {

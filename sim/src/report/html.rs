@@ -5,10 +5,9 @@ mod run;
 
 use std::fmt::Write;
 
+use super::compare::{Row, rows};
 use super::record::Report;
-use super::table::compared;
-use super::units::{change, figure};
-use crate::scenario::{Outcome, Quantity};
+use crate::scenario::Outcome;
 
 /// The page.
 pub fn html(report: &Report) -> String {
@@ -42,27 +41,20 @@ pub fn html(report: &Report) -> String {
 
 /// The two sides of a comparison; nothing where there are not two.
 fn comparison(out: &mut String, report: &Report) {
-    let [scoped, unscoped] = &report.runs[..] else { return };
+    let Some((scoped, unscoped, rows)) = rows(report) else { return };
     let _ = write!(
         out,
-        "<h2>Both sides</h2><div class=\"scroll\"><table><thead><tr><th>step</th><th class=\"left\">figure</th>\
-         <th>{}</th><th>{}</th><th>difference</th></tr></thead><tbody>",
+        "<h2>Both sides, where they differ</h2><div class=\"scroll\"><table><thead><tr><th>step</th>\
+         <th class=\"left\">figure</th><th>{}</th><th>{}</th><th>difference</th></tr></thead><tbody>",
         scoped.opening.side.name(),
         unscoped.opening.side.name()
     );
-    for step in &unscoped.steps {
-        let Some(other) = scoped.steps.iter().find(|other| other.name == step.name) else { continue };
-        for (label, quantity, a, b) in compared(other, step) {
-            let unit = quantity.unit();
-            let difference = b.zip(a).map_or("–".to_owned(), |(b, a)| change(b, a, unit));
-            let name = if quantity == Quantity::Lines { escaped(&step.name) } else { String::new() };
-            let _ = write!(
-                out,
-                "<tr><td>{name}</td><td class=\"left\">{label}</td><td>{}</td><td>{}</td><td>{difference}</td></tr>",
-                figure(a, unit),
-                figure(b, unit)
-            );
-        }
+    for Row { step, label, cells: [a, b, difference] } in rows {
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td class=\"left\">{label}</td><td>{a}</td><td>{b}</td><td>{difference}</td></tr>",
+            escaped(&step)
+        );
     }
     out.push_str("</tbody></table></div>");
 }
@@ -71,6 +63,3 @@ fn comparison(out: &mut String, report: &Report) {
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
-
-#[cfg(test)]
-mod tests;

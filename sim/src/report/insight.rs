@@ -1,5 +1,7 @@
 //! Sentences that say what a run's figures mean.
 
+use std::fmt::Write;
+
 use super::record::Run;
 use super::units::{bytes, count, time};
 use crate::scenario::StepResult;
@@ -36,8 +38,12 @@ fn growth(run: &Run) -> Option<String> {
     );
     if after.envoys > 1 {
         let all = each * clusters * u64::try_from(after.envoys).ok()?;
-        text +=
-            &format!("; in the {} proxies that run now the same clusters take {}", after.envoys, bytes(all));
+        let _ = write!(
+            text,
+            "; in the {} proxies that run now the same clusters take {}",
+            after.envoys,
+            bytes(all)
+        );
     }
     Some(text + ".")
 }
@@ -65,7 +71,8 @@ fn relief(run: &Run) -> Option<String> {
     if let Some((from, to)) = all
         && after.envoys > 1
     {
-        text += &format!(", and all {} proxies together from {} to {}", after.envoys, count(from), count(to));
+        let _ =
+            write!(text, ", and all {} proxies together from {} to {}", after.envoys, count(from), count(to));
     }
     Some(text + ", though the mesh has as many services as before.")
 }

@@ -20,6 +20,11 @@ impl<W: Write> Lines<W> {
         Self { out, steps: Vec::new(), shown: None }
     }
 
+    /// What was written to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
     /// Writes `text` once: progress comes in many small events, of which the last is worth a line.
     fn progress(&mut self, now: usize, of: usize, text: &str) {
         if now >= of && self.shown != Some((now, of)) {

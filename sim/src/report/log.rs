@@ -18,12 +18,16 @@ impl<W: Write> Log<W> {
         Self { out, error: None }
     }
 
-    /// Ends the writing.
+    /// Ends the writing and gives back what was written to.
     ///
     /// # Errors
     /// The first error, if there was one.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.error.take().map_or_else(|| self.out.flush(), Err)
+    pub fn into_inner(mut self) -> io::Result<W> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        self.out.flush()?;
+        Ok(self.out)
     }
 }
 

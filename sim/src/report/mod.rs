@@ -1,5 +1,6 @@
 //! What a run came to: listeners of its events, and the reports that are drawn from what they heard.
 
+mod compare;
 mod html;
 mod insight;
 mod json;
@@ -26,3 +27,6 @@ pub trait Listener {
     /// Takes note of one event.
     fn hear(&mut self, event: &Event);
 }
+
+#[cfg(test)]
+mod tests;

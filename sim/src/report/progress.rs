@@ -58,7 +58,7 @@ impl Listener for Bars {
             Event::Problem { text } | Event::Note { text } => self.bar.println(format!("  {text}")),
             Event::Applied { applied, deleted, .. } => self.bar.set_message(changed(*applied, *deleted)),
             Event::Starting { ready, wanted } => {
-                self.bar.set_message(format!("{ready} of {wanted} Envoys are up"))
+                self.bar.set_message(format!("{ready} of {wanted} Envoys are up"));
             }
             Event::Acked { acked, wanted } => self.bar.set_message(format!("{acked} of {wanted} have ACKed")),
             Event::Failed { proxy, reason } => self.bar.println(format!("  failed: {proxy}: {reason}")),

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 
+use super::compare::{Row, rows};
 use super::record::{Report, Run};
-use super::units::{change, figure};
-use crate::scenario::{Figures, Quantity, StepResult, Verdict};
+use super::units::figure;
+use crate::scenario::{Quantity, StepResult, Verdict};
 
 /// A rule above, below the head, and below.
 const STYLE: TableStyle = TableStyle::new()
@@ -113,46 +114,14 @@ fn checked(step: &StepResult, quantity: Quantity, value: Option<u64>, name: &str
 
 /// Two runs next to each other, and what the one saves against the other; nothing where there are not two.
 pub fn comparison(report: &Report) -> Option<String> {
-    let [scoped, unscoped] = &report.runs[..] else { return None };
+    let (scoped, unscoped, rows) = rows(report)?;
     let mut table =
         new(["step", "figure", scoped.opening.side.name(), unscoped.opening.side.name(), "difference"]);
-    for step in &unscoped.steps {
-        let Some(other) = scoped.steps.iter().find(|other| other.name == step.name) else { continue };
-        for (label, quantity, a, b) in compared(other, step) {
-            let unit = quantity.unit();
-            let difference = b.zip(a).map_or("–".to_owned(), |(b, a)| change(b, a, unit));
-            let right = |text| Cell::new(text).set_alignment(CellAlignment::Right);
-            let name = if quantity == Quantity::Lines { &*step.name } else { "" };
-            table.add_row([
-                Cell::new(name),
-                Cell::new(label),
-                right(figure(a, unit)),
-                right(figure(b, unit)),
-                right(difference),
-            ]);
-        }
+    for Row { step, label, cells } in rows {
+        let figures = cells.map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
+        table.add_row([Cell::new(step), Cell::new(label)].into_iter().chain(figures));
     }
-    Some(format!("\nBoth sides\n{table}\n"))
-}
-
-/// What two runs are compared by.
-pub(super) fn compared(
-    a: &StepResult,
-    b: &StepResult,
-) -> Vec<(&'static str, Quantity, Option<u64>, Option<u64>)> {
-    let of = |label, quantity, pick: fn(&StepResult) -> &Figures| {
-        (label, quantity, pick(a).get(quantity), pick(b).get(quantity))
-    };
-    vec![
-        of("lines", Quantity::Lines, |s| &s.watched),
-        of("allocated", Quantity::Allocated, |s| &s.watched),
-        of("RSS", Quantity::Rss, |s| &s.watched),
-        of("bytes pushed", Quantity::Bytes, |s| &s.watched),
-        of("clusters of all", Quantity::Clusters, |s| &s.total),
-        of("allocated by all", Quantity::Allocated, |s| &s.total),
-        of("PSS of all", Quantity::Pss, |s| &s.total),
-        of("bytes pushed to all", Quantity::Bytes, |s| &s.total),
-    ]
+    Some(format!("\nBoth sides, where they differ\n{table}\n"))
 }
 
 fn new<'a>(heads: impl IntoIterator<Item = &'a str>) -> Table {

@@ -175,8 +175,8 @@ impl Plan {
         }
         Ok(Self {
             name: scenario.name.clone(),
-            title: scenario.title.clone(),
-            about: scenario.about.clone(),
+            title: filled_in(&scenario.title, variables),
+            about: filled_in(&scenario.about, variables),
             side: if left_out.is_empty() { Side::Scoped } else { Side::Unscoped },
             watch: scenario.watch.clone(),
             envoys,
