@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "sim", version, about, disable_help_subcommand = true)]
 struct Cli {
-    /// What is logged on the standard error: a level, or a filter as in RUST_LOG.
+    /// What is logged on the standard error: a level, or a filter such as `xdslab=debug`.
     #[arg(long, env = "RUST_LOG", default_value = "warn", global = true)]
     log: String,
     #[command(subcommand)]
@@ -51,7 +51,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt().with_env_filter(&cli.log).with_writer(std::io::stderr).init();
     let result = match cli.command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Topology(args) => topology::run(&args),
         Command::Envoy(args) => envoy::run(args),
     };

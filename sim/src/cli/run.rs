@@ -80,13 +80,13 @@ enum PurgeWord {
 }
 
 #[tokio::main]
-pub(super) async fn run(args: Args) -> Result<(), Failure> {
+pub(super) async fn run(args: &Args) -> Result<(), Failure> {
     let scenario = Scenario::load(&args.scenario).map_err(usage)?;
     let sides = if args.compare { vec![false, true] } else { vec![args.no_sidecar] };
     let plans =
-        sides.into_iter().map(|no_sidecar| Plan::new(&scenario, &options(&args, no_sidecar)).map_err(usage));
+        sides.into_iter().map(|no_sidecar| Plan::new(&scenario, &options(args, no_sidecar)).map_err(usage));
     let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
-    let binaries = binaries(&args, &scenario).await?;
+    let binaries = binaries(args, &scenario).await?;
     let out = args.out.clone().unwrap_or_else(|| {
         let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
         Path::new("results").join(format!("{}-{time}", scenario.name))
@@ -101,7 +101,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut log = Log::new(std::io::BufWriter::new(file));
     for plan in plans {
-        let side = Side { args: &args, plan, binaries: &binaries, out: &out, stop: stop.clone() };
+        let side = Side { args, plan, binaries: &binaries, out: &out, stop: stop.clone() };
         let listeners: [&mut dyn Listener; 3] = [&mut report, &mut log, &mut *progress];
         match side.run(listeners).await? {
             Outcome::Passed | Outcome::Missed => {}

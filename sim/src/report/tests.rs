@@ -9,7 +9,9 @@ fn recorded() -> Vec<Event> {
 
 fn told(events: &[Event]) -> Report {
     let mut report = Report::default();
-    events.iter().for_each(|event| report.hear(event));
+    for event in events {
+        report.hear(event);
+    }
     report
 }
 
@@ -28,7 +30,9 @@ fn changed(change: impl Fn(&mut StepResult)) -> Vec<Event> {
 fn a_log_is_read_as_it_was_written() {
     let mut log = Log::new(Vec::new());
     let events = recorded();
-    events.iter().for_each(|event| log.hear(event));
+    for event in &events {
+        log.hear(event);
+    }
     let Ok(text) = log.into_inner() else { panic!("a vector takes everything") };
     assert_eq!(String::from_utf8(text).unwrap(), include_str!("tests/events.jsonl"));
 }
@@ -105,7 +109,9 @@ fn what_was_not_as_expected_is_in_every_report() {
     );
     assert!(page.contains("&lt;log&gt;") && page.contains("&quot;x&quot; &amp; y"));
     let mut lines = Lines::new(Vec::new());
-    events.iter().for_each(|event| lines.hear(event));
+    for event in &events {
+        lines.hear(event);
+    }
     let text = String::from_utf8(lines.into_inner()).unwrap();
     for line in
         ["failed: a.n: ended", "[2/5] deploy 50 sleep namespaces", "not as expected: lines: expected 34"]

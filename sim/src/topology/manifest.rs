@@ -23,8 +23,9 @@ pub(super) fn namespace(out: &mut String, name: &str) {
 
 /// A service, and the deployment behind it.
 pub(super) fn application(out: &mut String, namespace: &str, name: &str, ports: &[Port], replicas: u32) {
-    let listed: String =
+    let listed: Vec<_> =
         ports.iter().map(|p| format!("  - {{name: {}, port: {}}}\n", p.protocol, p.number)).collect();
+    let listed = listed.concat();
     document(
         out,
         format_args!(

@@ -117,7 +117,9 @@ impl Fleet for Fake {
 
     async fn restart(&mut self, names: &BTreeSet<String>, progress: &watch::Sender<usize>) {
         let mut world = self.0.lock().unwrap();
-        names.iter().for_each(|name| world.send(name));
+        for name in names {
+            world.send(name);
+        }
         progress.send_replace(names.len());
     }
 
@@ -265,7 +267,7 @@ async fn a_run_that_is_stopped_ends_with_what_there_is() {
     let stop = CancellationToken::new();
     let later = stop.clone();
     tokio::spawn(async move {
-        sleep(Duration::from_millis(1000)).await;
+        sleep(Duration::from_secs(1)).await;
         later.cancel();
     });
     let world = World { deaf: Some("sleep".to_owned()), ..World::default() };
