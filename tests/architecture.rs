@@ -50,7 +50,8 @@ fn id_of(metadata: &Value, name: &str) -> String {
 fn dependencies(metadata: &Value, id: &str) -> Vec<String> {
     let nodes = metadata["resolve"]["nodes"].as_array().expect("nodes");
     let node = nodes.iter().find(|n| n["id"] == id).expect("every package is resolved");
-    let normal = |d: &&Value| d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null()));
+    let normal =
+        |d: &&Value| d["dep_kinds"].as_array().is_some_and(|k| k.iter().any(|k| k["kind"].is_null()));
     let deps = node["deps"].as_array().expect("deps");
     deps.iter().filter(normal).filter_map(|d| d["pkg"].as_str().map(str::to_owned)).collect()
 }

@@ -48,7 +48,9 @@ fn compare(case: &Case) -> Result<Vec<String>> {
 }
 
 fn json<'a>(type_name: &str, bodies: impl Iterator<Item = (&'a ArcStr, &'a [u8])>) -> Result<Resources> {
-    bodies.map(|(name, body)| Ok((name.to_string(), to_json(type_name, body).context(name.to_string())?))).collect()
+    bodies
+        .map(|(name, body)| Ok((name.to_string(), to_json(type_name, body).context(name.to_string())?)))
+        .collect()
 }
 
 /// The EDS names of the clusters that get their endpoints so.

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use prost::Message;
 use prost_reflect::prost_types::{
-    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
+    FileDescriptorProto,
     field_descriptor_proto::{Label, Type},
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
@@ -68,74 +69,110 @@ pub fn message_to_json<M: Message + prost::Name>(message: &M) -> Result<Value, J
 fn istio_files() -> [FileDescriptorProto; 4] {
     let duration = ".google.protobuf.Duration";
     [
-        file("udpa/type/v1/typed_struct.proto", "udpa.type.v1", &["google/protobuf/struct.proto"], vec![message(
-            "TypedStruct",
-            vec![text("type_url", 1), nested("value", 2, ".google.protobuf.Struct", false)],
-        )]),
-        file("istio/metadata_exchange.proto", "envoy.tcp.metadataexchange.config", &[], vec![message(
-            "MetadataExchange",
-            vec![
-                text("protocol", 1),
-                field("enable_discovery", 2, Type::Bool, false),
-                field("additional_labels", 3, Type::String, true),
-            ],
-        )]),
+        file(
+            "udpa/type/v1/typed_struct.proto",
+            "udpa.type.v1",
+            &["google/protobuf/struct.proto"],
+            vec![message(
+                "TypedStruct",
+                vec![text("type_url", 1), nested("value", 2, ".google.protobuf.Struct", false)],
+            )],
+        ),
+        file(
+            "istio/metadata_exchange.proto",
+            "envoy.tcp.metadataexchange.config",
+            &[],
+            vec![message(
+                "MetadataExchange",
+                vec![
+                    text("protocol", 1),
+                    field("enable_discovery", 2, Type::Bool, false),
+                    field("additional_labels", 3, Type::String, true),
+                ],
+            )],
+        ),
         FileDescriptorProto {
             enum_type: vec![enumeration("Protocol", &["HTTP10", "HTTP11", "HTTP2"])],
-            ..file("istio/alpn.proto", "istio.envoy.config.filter.http.alpn.v2alpha1", &[], vec![
-                message("AlpnOverride", vec![
-                    chosen("upstream_protocol", 1, ".istio.envoy.config.filter.http.alpn.v2alpha1.Protocol"),
-                    field("alpn_override", 2, Type::String, true),
-                ]),
-                message("FilterConfig", vec![nested(
-                    "alpn_override",
-                    1,
-                    ".istio.envoy.config.filter.http.alpn.v2alpha1.AlpnOverride",
-                    true,
-                )]),
-            ])
+            ..file(
+                "istio/alpn.proto",
+                "istio.envoy.config.filter.http.alpn.v2alpha1",
+                &[],
+                vec![
+                    message(
+                        "AlpnOverride",
+                        vec![
+                            chosen(
+                                "upstream_protocol",
+                                1,
+                                ".istio.envoy.config.filter.http.alpn.v2alpha1.Protocol",
+                            ),
+                            field("alpn_override", 2, Type::String, true),
+                        ],
+                    ),
+                    message(
+                        "FilterConfig",
+                        vec![nested(
+                            "alpn_override",
+                            1,
+                            ".istio.envoy.config.filter.http.alpn.v2alpha1.AlpnOverride",
+                            true,
+                        )],
+                    ),
+                ],
+            )
         },
         FileDescriptorProto {
             enum_type: vec![
                 enumeration("MetricType", &["COUNTER", "GAUGE", "HISTOGRAM"]),
                 enumeration("Reporter", &["UNSPECIFIED", "SERVER_GATEWAY"]),
             ],
-            ..file("istio/stats.proto", "stats", &["google/protobuf/duration.proto"], vec![
-                metric_config(),
-                message("MetricDefinition", vec![
-                    text("name", 1),
-                    text("value", 2),
-                    chosen("type", 3, ".stats.MetricType"),
-                ]),
-                message("PluginConfig", vec![
-                    field("debug", 1, Type::Bool, false),
-                    field("max_peer_cache_size", 2, Type::Int32, false),
-                    text("stat_prefix", 3),
-                    text("field_separator", 4),
-                    text("value_separator", 5),
-                    field("disable_host_header_fallback", 6, Type::Bool, false),
-                    nested("tcp_reporting_duration", 7, duration, false),
-                    nested("metrics", 8, ".stats.MetricConfig", true),
-                    nested("definitions", 9, ".stats.MetricDefinition", true),
-                    chosen("reporter", 10, ".stats.Reporter"),
-                    nested("rotation_interval", 11, duration, false),
-                    nested("graceful_deletion_interval", 12, duration, false),
-                ]),
-            ])
+            ..file(
+                "istio/stats.proto",
+                "stats",
+                &["google/protobuf/duration.proto"],
+                vec![
+                    metric_config(),
+                    message(
+                        "MetricDefinition",
+                        vec![text("name", 1), text("value", 2), chosen("type", 3, ".stats.MetricType")],
+                    ),
+                    message(
+                        "PluginConfig",
+                        vec![
+                            field("debug", 1, Type::Bool, false),
+                            field("max_peer_cache_size", 2, Type::Int32, false),
+                            text("stat_prefix", 3),
+                            text("field_separator", 4),
+                            text("value_separator", 5),
+                            field("disable_host_header_fallback", 6, Type::Bool, false),
+                            nested("tcp_reporting_duration", 7, duration, false),
+                            nested("metrics", 8, ".stats.MetricConfig", true),
+                            nested("definitions", 9, ".stats.MetricDefinition", true),
+                            chosen("reporter", 10, ".stats.Reporter"),
+                            nested("rotation_interval", 11, duration, false),
+                            nested("graceful_deletion_interval", 12, duration, false),
+                        ],
+                    ),
+                ],
+            )
         },
     ]
 }
 
 fn metric_config() -> DescriptorProto {
     let mut entry = message("DimensionsEntry", vec![text("key", 1), text("value", 2)]);
-    entry.options = Some(prost_reflect::prost_types::MessageOptions { map_entry: Some(true), ..Default::default() });
-    let mut config = message("MetricConfig", vec![
-        nested("dimensions", 1, ".stats.MetricConfig.DimensionsEntry", true),
-        text("name", 2),
-        field("tags_to_remove", 3, Type::String, true),
-        text("match", 4),
-        field("drop", 5, Type::Bool, false),
-    ]);
+    entry.options =
+        Some(prost_reflect::prost_types::MessageOptions { map_entry: Some(true), ..Default::default() });
+    let mut config = message(
+        "MetricConfig",
+        vec![
+            nested("dimensions", 1, ".stats.MetricConfig.DimensionsEntry", true),
+            text("name", 2),
+            field("tags_to_remove", 3, Type::String, true),
+            text("match", 4),
+            field("drop", 5, Type::Bool, false),
+        ],
+    );
     config.nested_type = vec![entry];
     config
 }
@@ -171,7 +208,10 @@ fn text(name: &str, number: i32) -> FieldDescriptorProto {
 }
 
 fn nested(name: &str, number: i32, type_name: &str, repeated: bool) -> FieldDescriptorProto {
-    FieldDescriptorProto { type_name: Some(type_name.to_owned()), ..field(name, number, Type::Message, repeated) }
+    FieldDescriptorProto {
+        type_name: Some(type_name.to_owned()),
+        ..field(name, number, Type::Message, repeated)
+    }
 }
 
 fn chosen(name: &str, number: i32, type_name: &str) -> FieldDescriptorProto {

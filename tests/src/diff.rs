@@ -41,7 +41,8 @@ pub fn differences(want: &Resources, got: &Resources) -> Vec<Difference> {
     let names: BTreeSet<_> = want.keys().chain(got.keys()).collect();
     let mut all = Vec::new();
     for name in names {
-        let difference = |path: &str, want, got| Difference { resource: name.clone(), path: path.to_owned(), want, got };
+        let difference =
+            |path: &str, want, got| Difference { resource: name.clone(), path: path.to_owned(), want, got };
         match (want.get(name), got.get(name)) {
             (Some(want), Some(got)) => {
                 let (want, got) = (leaves(want), leaves(got));

@@ -25,7 +25,11 @@ fn snapshots(c: &mut Criterion) {
         group.throughput(Throughput::Elements(services as u64));
         group.sample_size(10);
         group.bench_function(BenchmarkId::new("from objects", services), |b| {
-            b.iter_batched(|| apply_all(&objects), |changes| loaded(changes).snapshot(), BatchSize::PerIteration);
+            b.iter_batched(
+                || apply_all(&objects),
+                |changes| loaded(changes).snapshot(),
+                BatchSize::PerIteration,
+            );
         });
         let mut mesh = loaded(apply_all(&objects));
         mesh.snapshot();
@@ -51,7 +55,9 @@ fn snapshots(c: &mut Criterion) {
 fn scopes(c: &mut Criterion) {
     let mut group = c.benchmark_group("scope");
     for services in [1_000, 10_000] {
-        for (title, hosts) in [("everything", None), ("own namespace", Some(json!(["./*", "istio-system/*"])))] {
+        for (title, hosts) in
+            [("everything", None), ("own namespace", Some(json!(["./*", "istio-system/*"])))]
+        {
             let mut objects = mesh_objects(services, "http");
             objects.extend(hosts.map(|h| sidecar(&h)));
             group.bench_function(BenchmarkId::new(title, services), |b| {

@@ -86,7 +86,9 @@ fn cluster(name: &str) -> String {
 }
 
 async fn server() -> Server {
-    Server::start(Config { http: Some(([127, 0, 0, 1], 0).into()), ..Config::default() }).await.expect("it starts")
+    Server::start(Config { http: Some(([127, 0, 0, 1], 0).into()), ..Config::default() })
+        .await
+        .expect("it starts")
 }
 
 fn names(response: &DeltaDiscoveryResponse) -> Vec<&str> {
@@ -107,7 +109,13 @@ async fn a_delta_client_is_sent_what_changes() {
     client.say(ack(&first)).await;
 
     let subscribe = vec![cluster("a")];
-    client.say(DeltaDiscoveryRequest { type_url: EDS.into(), resource_names_subscribe: subscribe, ..Default::default() }).await;
+    client
+        .say(DeltaDiscoveryRequest {
+            type_url: EDS.into(),
+            resource_names_subscribe: subscribe,
+            ..Default::default()
+        })
+        .await;
     let endpoints = client.hear().await.expect("endpoints");
     assert_eq!((endpoints.type_url.as_str(), names(&endpoints)), (EDS, vec![cluster("a").as_str()]));
     client.say(ack(&endpoints)).await;
@@ -149,8 +157,12 @@ async fn a_sotw_client_refuses_and_is_left_alone() {
     };
     client.say(nack).await;
     client.silent_for(Duration::from_millis(300)).await;
-    let errors: Vec<_> =
-        server.connections().into_iter().flat_map(|c| c.types.into_values()).filter_map(|t| t.error).collect();
+    let errors: Vec<_> = server
+        .connections()
+        .into_iter()
+        .flat_map(|c| c.types.into_values())
+        .filter_map(|t| t.error)
+        .collect();
     assert_eq!(errors, ["no such thing"]);
 
     server.apply(apply([service("b")])).await;
@@ -188,7 +200,8 @@ async fn a_push_reaches_those_that_it_concerns() {
 async fn a_client_that_comes_back_learns_what_is_gone() {
     let server = server().await;
     let mut client = delta(&server).await;
-    let held: BTreeMap<_, _> = [("outbound|80||old.default.svc.cluster.local".to_owned(), "1".to_owned())].into();
+    let held: BTreeMap<_, _> =
+        [("outbound|80||old.default.svc.cluster.local".to_owned(), "1".to_owned())].into();
     let back = DeltaDiscoveryRequest {
         node: node("p"),
         type_url: CDS.into(),
@@ -212,7 +225,9 @@ async fn a_client_that_comes_back_learns_what_is_gone() {
 #[tokio::test]
 async fn a_client_without_a_good_node_is_told_so() {
     let server = server().await;
-    for (node, what) in [(None, "missing node"), (Some(Node { id: "me".into(), ..Node::default() }), "four parts")] {
+    for (node, what) in
+        [(None, "missing node"), (Some(Node { id: "me".into(), ..Node::default() }), "four parts")]
+    {
         let mut client = sotw(&server).await;
         client.say(DiscoveryRequest { node, type_url: CDS.into(), ..Default::default() }).await;
         let status = client.hear().await.expect_err("refused");

@@ -62,7 +62,9 @@ pub struct NodeIdentity {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
     /// The id is empty.
-    #[error("missing node information: the first request names a node id such as sidecar~10.0.0.1~app.default~default.svc.cluster.local")]
+    #[error(
+        "missing node information: the first request names a node id such as sidecar~10.0.0.1~app.default~default.svc.cluster.local"
+    )]
     Missing,
     /// The id has not four parts.
     #[error("node id {0:?} has not the four parts type~ip~name.namespace~domain")]
@@ -202,7 +204,8 @@ impl Proxy {
 
     /// Address families.
     pub fn ip_mode(&self) -> IpMode {
-        let (v4, v6) = self.addresses.iter().fold((false, false), |(v4, v6), a| (v4 || a.is_ipv4(), v6 || a.is_ipv6()));
+        let (v4, v6) =
+            self.addresses.iter().fold((false, false), |(v4, v6), a| (v4 || a.is_ipv4(), v6 || a.is_ipv6()));
         match (v4, v6) {
             (true, true) => IpMode::Dual,
             (false, true) => IpMode::V6,
@@ -229,7 +232,8 @@ fn namespace_of_domain(domain: &str) -> ArcStr {
 impl Metadata {
     fn read(raw: Value) -> Self {
         let text = |key: &str| raw.get(key).and_then(Value::as_str).unwrap_or_default();
-        let namespace = raw.get("NAMESPACE").and_then(Value::as_str).filter(|n| !n.is_empty()).map(ArcStr::from);
+        let namespace =
+            raw.get("NAMESPACE").and_then(Value::as_str).filter(|n| !n.is_empty()).map(ArcStr::from);
         let headers = raw.get("PROXY_CONFIG").map(|c| c.get("proxyHeaders").unwrap_or(&Value::Null));
         Self {
             namespace,

@@ -64,7 +64,13 @@ impl TargetIndex {
 
     /// The targets of `proxy`: by creation of the service, then host, then the service's port order; one for each
     /// port and protocol of a service.
-    pub fn of(&self, proxy: &Proxy, pod: Option<&PodEntry>, pods: &Pods, entries: &WorkloadEntries) -> Vec<ServiceTarget> {
+    pub fn of(
+        &self,
+        proxy: &Proxy,
+        pod: Option<&PodEntry>,
+        pods: &Pods,
+        entries: &WorkloadEntries,
+    ) -> Vec<ServiceTarget> {
         let cluster = &proxy.metadata.cluster_id;
         if !cluster.is_empty() && cluster != CLUSTER {
             return Vec::new();

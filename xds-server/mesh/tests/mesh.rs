@@ -138,7 +138,12 @@ fn one_by_one_is_as_all_at_once_in_any_order() {
 #[test]
 fn snapshots_share_what_did_not_change() {
     let mut mesh = Mesh::new();
-    mesh.apply(apply([service("a", 80), service("b", 81), pod("a-1", "a", "a"), slice("a", &[("a-1", true)])]));
+    mesh.apply(apply([
+        service("a", 80),
+        service("b", 81),
+        pod("a-1", "a", "a"),
+        slice("a", &[("a-1", true)]),
+    ]));
     let first = mesh.snapshot();
     let scope = |snapshot: &Snapshot, namespace: &str| {
         let proxy = proxy(namespace);
@@ -149,14 +154,24 @@ fn snapshots_share_what_did_not_change() {
     mesh.apply(apply([slice("a", &[])]));
     let second = mesh.snapshot();
     assert!(Arc::ptr_eq(first.services(), second.services()));
-    assert!(Arc::ptr_eq(&scope(&first, "default"), &scope(&second, "default")), "endpoints are not in a scope");
+    assert!(
+        Arc::ptr_eq(&scope(&first, "default"), &scope(&second, "default")),
+        "endpoints are not in a scope"
+    );
 
     mesh.apply(apply([service("b", 82)]));
     let third = mesh.snapshot();
     let of = |snapshot: &Snapshot, host: &str| {
         snapshot.services().get(host, "default").cloned().expect("the service is there")
     };
-    assert!(Arc::ptr_eq(&of(&second, "a.default.svc.cluster.local"), &of(&third, "a.default.svc.cluster.local")));
+    assert!(Arc::ptr_eq(
+        &of(&second, "a.default.svc.cluster.local"),
+        &of(&third, "a.default.svc.cluster.local")
+    ));
     assert_eq!(of(&third, "b.default.svc.cluster.local").ports[0].number, 82);
-    assert_eq!(of(&second, "b.default.svc.cluster.local").ports[0].number, 81, "the old snapshot is as it was");
+    assert_eq!(
+        of(&second, "b.default.svc.cluster.local").ports[0].number,
+        81,
+        "the old snapshot is as it was"
+    );
 }

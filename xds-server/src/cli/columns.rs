@@ -24,7 +24,8 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.0.iter().map(Vec::len).max().unwrap_or_default();
-        let width = |c: usize| self.0.iter().filter_map(|l| l.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
+        let width =
+            |c: usize| self.0.iter().filter_map(|l| l.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for line in &self.0 {
             let mut text = String::new();
@@ -41,7 +42,9 @@ impl fmt::Display for Table {
 pub fn clusters(clusters: &[Value]) -> Table {
     let mut table = Table::new(&["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"]);
     let mut lines: Vec<_> = clusters.iter().map(cluster).collect();
-    lines.sort_by(|a, b| (&a.host, &a.subset, a.port, &a.direction).cmp(&(&b.host, &b.subset, b.port, &b.direction)));
+    lines.sort_by(|a, b| {
+        (&a.host, &a.subset, a.port, &a.direction).cmp(&(&b.host, &b.subset, b.port, &b.direction))
+    });
     for ClusterLine { host, port, subset, direction, kind, rule } in lines {
         let or_dash = |t: String| if t.is_empty() { "-".to_owned() } else { t };
         let port = port.map_or_else(|| "-".to_owned(), |p| p.to_string());
@@ -97,7 +100,8 @@ fn rule(config: &Value) -> String {
 /// The names by which the clusters' endpoints are asked for.
 pub fn eds_names(clusters: &[Value]) -> Vec<ArcStr> {
     let eds = clusters.iter().filter(|c| c["type"] == "EDS");
-    let name = |c: &Value| c["eds_cluster_config"]["service_name"].as_str().or(c["name"].as_str()).map(ArcStr::from);
+    let name =
+        |c: &Value| c["eds_cluster_config"]["service_name"].as_str().or(c["name"].as_str()).map(ArcStr::from);
     eds.filter_map(name).collect()
 }
 
@@ -145,11 +149,15 @@ mod tests {
                    "metadata": {"filter_metadata": {"istio": {"config": config}}}}),
             json!({"name": "BlackHoleCluster", "type": "STATIC"}),
         ]);
-        let lines: Vec<String> = table.to_string().lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines, [
-            "SERVICE FQDN PORT SUBSET DIRECTION TYPE DESTINATION RULE",
-            "BlackHoleCluster - - - STATIC",
-            "api.back.svc.cluster.local 80 v1 outbound EDS api.back",
-        ]);
+        let lines: Vec<String> =
+            table.to_string().lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "SERVICE FQDN PORT SUBSET DIRECTION TYPE DESTINATION RULE",
+                "BlackHoleCluster - - - STATIC",
+                "api.back.svc.cluster.local 80 v1 outbound EDS api.back",
+            ]
+        );
     }
 }

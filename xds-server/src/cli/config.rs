@@ -64,7 +64,9 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     let generator = Generator::new();
     let clusters = generator.clusters(&view);
     let text = match (args.what, args.output) {
-        (What::Clusters, Form::Table) => columns::clusters(&decoded(&clusters, ResourceType::Cluster)?).to_string(),
+        (What::Clusters, Form::Table) => {
+            columns::clusters(&decoded(&clusters, ResourceType::Cluster)?).to_string()
+        }
         (What::Clusters, form) => written(&clusters, ResourceType::Cluster, form)?,
         (What::Endpoints, form) => {
             let names = columns::eds_names(&decoded(&clusters, ResourceType::Cluster)?);

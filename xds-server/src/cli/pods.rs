@@ -40,7 +40,8 @@ pub fn identify<'a>(
     stock: bool,
 ) -> Result<NodeIdentity, PodError> {
     let (name, namespace) = text.rsplit_once('.').ok_or_else(|| PodError::NoNamespace(text.to_owned()))?;
-    let mut pods: Vec<&Pod> = objects.filter_map(|o| if let Object::Pod(pod) = o { Some(&**pod) } else { None }).collect();
+    let mut pods: Vec<&Pod> =
+        objects.filter_map(|o| if let Object::Pod(pod) = o { Some(&**pod) } else { None }).collect();
     pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     pods.retain(|p| p.metadata.namespace == namespace);
     let exact = pods.iter().find(|p| p.metadata.name == name);
@@ -58,7 +59,9 @@ fn known(pods: &[&Pod]) -> String {
     let names: Vec<_> = pods.iter().take(5).map(|p| p.metadata.name.as_str()).collect();
     match names.len() {
         0 => "there is no pod in it; check the namespace, or the files given with -f".to_owned(),
-        _ if pods.len() > names.len() => format!("it has {} and {} more", names.join(", "), pods.len() - names.len()),
+        _ if pods.len() > names.len() => {
+            format!("it has {} and {} more", names.join(", "), pods.len() - names.len())
+        }
         _ => format!("it has {}", names.join(", ")),
     }
 }

@@ -79,7 +79,8 @@ impl Plan {
             self.build.insert(service.hostname.clone());
         }
         let gone = |port: u32| service.is_none_or(|s| s.port(port).is_none());
-        let names = held.of(host).iter().filter(|(port, _, _)| gone(*port)).map(|(_, _, name)| (*name).clone());
+        let names =
+            held.of(host).iter().filter(|(port, _, _)| gone(*port)).map(|(_, _, name)| (*name).clone());
         self.doubtful.extend(names);
     }
 
@@ -98,7 +99,8 @@ impl Plan {
 
     /// Hosts that came into sight are made, those that went are gone; hosts that stay are not made anew.
     fn reselect(&mut self, scope: &Scope, held: &Held<'_>) {
-        let fresh = scope.services().iter().filter(|s| !held.of(&s.hostname).iter().any(|(_, whole, _)| *whole));
+        let fresh =
+            scope.services().iter().filter(|s| !held.of(&s.hostname).iter().any(|(_, whole, _)| *whole));
         self.build.extend(fresh.map(|s| s.hostname.clone()));
         for (host, names) in &held.by_host {
             if scope.service(host).is_none() {

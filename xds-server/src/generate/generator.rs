@@ -84,7 +84,10 @@ impl ServiceInputs {
         Self {
             service: service.clone(),
             rule: view.scope.outbound_rule(&service.hostname, &view.workload.labels).cloned(),
-            endpoints: snapshot.endpoints(&service.hostname, &service.namespace).unwrap_or(&NO_ENDPOINTS).clone(),
+            endpoints: snapshot
+                .endpoints(&service.hostname, &service.namespace)
+                .unwrap_or(&NO_ENDPOINTS)
+                .clone(),
             mesh: snapshot.mesh_config().clone(),
             authentications: snapshot.peer_authentications().clone(),
         }
@@ -140,8 +143,7 @@ impl Generator {
     /// All clusters of a proxy.
     pub fn clusters(&self, view: &View) -> ResourceSet {
         let shared = self.outbound_clusters(view);
-        let own: Vec<Resource> =
-            self.outbound_of_place(view).chain(cluster::own(view)).collect();
+        let own: Vec<Resource> = self.outbound_of_place(view).chain(cluster::own(view)).collect();
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
         for resource in &own {
             hasher.update(resource.name.as_bytes());
@@ -224,7 +226,8 @@ impl Generator {
             None => (named(self.clusters(view), &demand.names), Completeness::Full),
             Some(plan) => {
                 let built = plan.build.iter().filter_map(|host| view.scope.service(host));
-                let shared = built.flat_map(|s| self.service_clusters(view, ServiceInputs::of(view, s)).to_vec());
+                let shared =
+                    built.flat_map(|s| self.service_clusters(view, ServiceInputs::of(view, s)).to_vec());
                 let made = ResourceSet::new(shared.chain(cluster::own(view)).collect());
                 let gone = plan.doubtful.into_iter().filter(|name| made.get(name).is_none());
                 (made.clone(), Completeness::Partial { removed: gone.collect() })
@@ -232,7 +235,12 @@ impl Generator {
         }
     }
 
-    fn endpoint_answer(&self, view: &View, names: &Names, push: Option<&PushRequest>) -> (ResourceSet, Completeness) {
+    fn endpoint_answer(
+        &self,
+        view: &View,
+        names: &Names,
+        push: Option<&PushRequest>,
+    ) -> (ResourceSet, Completeness) {
         let all = names.named().iter();
         match push.and_then(|push| Touched::of(view, push)) {
             None => (self.endpoints(view, all), Completeness::Full),
@@ -319,7 +327,8 @@ impl Touched {
     /// None where any endpoint may have changed.
     fn of(view: &View, push: &PushRequest) -> Option<Self> {
         let root = &view.snapshot.mesh_config().root_namespace;
-        let mut touched = Self { hosts: BTreeSet::new(), rules: BTreeSet::new(), namespaces: BTreeSet::new() };
+        let mut touched =
+            Self { hosts: BTreeSet::new(), rules: BTreeSet::new(), namespaces: BTreeSet::new() };
         if push.forced {
             return None;
         }
@@ -344,7 +353,9 @@ impl Touched {
         let Some(parts) = parse_outbound(cluster) else { return false };
         let ruled = |scope: &Scope| {
             let rules = scope.rules(parts.hostname).iter();
-            rules.flat_map(|r| r.from.iter()).any(|k| self.rules.contains(&(k.namespace.clone(), k.name.clone())))
+            rules
+                .flat_map(|r| r.from.iter())
+                .any(|k| self.rules.contains(&(k.namespace.clone(), k.name.clone())))
         };
         self.hosts.contains(parts.hostname)
             || (!self.rules.is_empty()

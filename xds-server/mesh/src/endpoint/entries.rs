@@ -37,7 +37,11 @@ impl WorkloadEntries {
     }
 
     /// The entry of that address in a namespace.
-    pub fn of_address(&self, namespace: &ArcStr, address: &str) -> Option<(&Arc<Config<WorkloadEntry>>, &Labels)> {
+    pub fn of_address(
+        &self,
+        namespace: &ArcStr,
+        address: &str,
+    ) -> Option<(&Arc<Config<WorkloadEntry>>, &Labels)> {
         let of_namespace = self.0.iter().filter(|((ns, _), _)| ns == namespace);
         of_namespace.map(|(_, (e, l))| (e, l)).find(|(e, _)| e.spec.address == address)
     }
@@ -57,9 +61,11 @@ fn labels(entry: &Config<WorkloadEntry>) -> Labels {
 
 /// An entry with health checks counts only while its condition `Healthy` holds.
 fn is_healthy(entry: &Config<WorkloadEntry>) -> bool {
-    let checked = entry.meta.annotations.get("proxy.istio.io/health-checks-enabled").is_some_and(|v| v == "true");
+    let checked =
+        entry.meta.annotations.get("proxy.istio.io/health-checks-enabled").is_some_and(|v| v == "true");
     let conditions = entry.status.get("conditions").and_then(Value::as_array);
-    let healthy = |c: &Value| c.get("type") == Some(&"Healthy".into()) && c.get("status") == Some(&"True".into());
+    let healthy =
+        |c: &Value| c.get("type") == Some(&"Healthy".into()) && c.get("status") == Some(&"True".into());
     !checked || conditions.is_some_and(|all| all.iter().any(healthy))
 }
 
@@ -77,11 +83,14 @@ pub(crate) fn external_endpoints(
             let from = Workload::entry(&we.spec, &we.meta.name, &meta.namespace, labels);
             all.extend(spec.ports.iter().map(|p| from.endpoint(&we.spec, p)));
         }
-        let picked = pods.of_namespace(&meta.namespace).filter(|p| selects(&selector.labels, &p.pod.metadata.labels));
+        let picked =
+            pods.of_namespace(&meta.namespace).filter(|p| selects(&selector.labels, &p.pod.metadata.labels));
         for pod in picked.filter(|p| p.is_ready()) {
             all.extend(spec.ports.iter().filter_map(|p| pod_endpoint(pod, p)));
         }
-    } else if spec.endpoints.is_empty() && matches!(spec.resolution, Resolution::Dns | Resolution::DnsRoundRobin) {
+    } else if spec.endpoints.is_empty()
+        && matches!(spec.resolution, Resolution::Dns | Resolution::DnsRoundRobin)
+    {
         let itself = WorkloadEntry { address: host.clone(), ..WorkloadEntry::default() };
         let from = Workload::entry(&itself, &meta.name, &meta.namespace, &itself.labels);
         all.extend(spec.ports.iter().map(|p| from.endpoint(&itself, p)));

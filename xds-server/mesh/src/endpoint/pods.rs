@@ -28,7 +28,8 @@ impl PodEntry {
     fn new(pod: &Arc<Pod>, node: Option<&Node>) -> Self {
         let locality = locality(&pod.metadata, node);
         let labels = with_topology(&pod.metadata.labels, CLUSTER, &locality, &pod.spec.node_name);
-        let workload = description(&workload_name(&pod.metadata), &pod.metadata.namespace, &pod.metadata.labels);
+        let workload =
+            description(&workload_name(&pod.metadata), &pod.metadata.namespace, &pod.metadata.labels);
         Self { pod: pod.clone(), labels: Arc::new(labels), locality, workload }
     }
 
@@ -66,7 +67,8 @@ impl Pods {
         let mut index = Self::default();
         for pod in pods {
             let entry = PodEntry::new(pod, node(&pod.spec.node_name).map(Arc::as_ref));
-            let kept = previous.get(&pod.metadata.namespace, &pod.metadata.name).filter(|old| ***old == entry);
+            let kept =
+                previous.get(&pod.metadata.namespace, &pod.metadata.name).filter(|old| ***old == entry);
             let entry = kept.cloned().unwrap_or_else(|| Arc::new(entry));
             index.0.insert((pod.metadata.namespace.clone(), pod.metadata.name.clone()), entry);
         }

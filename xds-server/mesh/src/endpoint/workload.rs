@@ -9,7 +9,8 @@ use crate::object::Labels;
 /// `<workload>;<namespace>;<canonical name>;<canonical revision>;<cluster>`.
 pub(super) fn description(workload: &str, namespace: &str, labels: &Labels) -> ArcStr {
     let first = |keys: [&str; 3]| keys.into_iter().find_map(|k| labels.get(k)).map(ArcStr::as_str);
-    let name = first(["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]).unwrap_or(workload);
+    let name =
+        first(["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]).unwrap_or(workload);
     let revision = first(["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"]);
     let revision = revision.filter(|r| *r != "latest").unwrap_or_default();
     format!("{workload};{namespace};{name};{revision};{CLUSTER}")

@@ -177,7 +177,8 @@ impl Mesh {
         }
         let everything = dirty.everything;
         if everything || !dirty.services.is_empty() || !dirty.namespaces.is_empty() {
-            let changed = self.models.refresh(&self.store, &mesh, &dirty.services, &dirty.namespaces, everything);
+            let changed =
+                self.models.refresh(&self.store, &mesh, &dirty.services, &dirty.namespaces, everything);
             for (host, namespace) in changed {
                 effects.service(host, namespace);
                 self.stale.insert(Part::Services);
@@ -190,14 +191,16 @@ impl Mesh {
         } else if !dirty.pods.is_empty() {
             let pods = Arc::make_mut(&mut self.pods);
             for (namespace, name) in &dirty.pods {
-                let visible = self.store.pods.get(namespace, name).filter(|_| self.store.selects(&mesh, namespace));
+                let visible =
+                    self.store.pods.get(namespace, name).filter(|_| self.store.selects(&mesh, namespace));
                 pods.set(namespace, name, visible.map(|p| (p, node(&p.spec.node_name))));
             }
         }
         if everything || dirty.entries {
             let visible = self.store.workload_entries.iter();
-            self.entries =
-                Arc::new(WorkloadEntries::new(visible.filter(|e| self.store.selects(&mesh, &e.meta.namespace))));
+            self.entries = Arc::new(WorkloadEntries::new(
+                visible.filter(|e| self.store.selects(&mesh, &e.meta.namespace)),
+            ));
         }
         self.refresh_endpoints(dirty, effects);
     }
@@ -246,7 +249,8 @@ impl Mesh {
         slices: &Slices,
         out: &mut Vec<((ArcStr, ArcStr), EndpointSet, Option<effects::Headless>)>,
     ) {
-        let mut by_host: indexmap::IndexMap<ArcStr, Vec<crate::endpoint::Endpoint>> = indexmap::IndexMap::new();
+        let mut by_host: indexmap::IndexMap<ArcStr, Vec<crate::endpoint::Endpoint>> =
+            indexmap::IndexMap::new();
         let mut headless = std::collections::BTreeMap::new();
         let mut entries: Vec<_> = self.store.service_entries.of_namespace(namespace).collect();
         entries.sort_by_key(|e| (e.meta.creation_timestamp, e.meta.name.clone()));
@@ -295,7 +299,13 @@ struct Dirty {
 }
 
 impl Dirty {
-    fn note(&mut self, key: &ObjectKey, before: Option<&Object>, after: Option<&Object>, effects: &mut Effects) {
+    fn note(
+        &mut self,
+        key: &ObjectKey,
+        before: Option<&Object>,
+        after: Option<&Object>,
+        effects: &mut Effects,
+    ) {
         let namespace = &key.namespace;
         match key.kind {
             Kind::ConfigMap => {

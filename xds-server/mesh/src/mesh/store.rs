@@ -148,7 +148,8 @@ impl Store {
 
     /// Whether the mesh's discovery selectors let the namespace's objects exist.
     pub fn selects(&self, mesh: &api::MeshConfig, namespace: &str) -> bool {
-        let labels = || self.namespaces.get("", namespace).map(|n| n.metadata.labels.clone()).unwrap_or_default();
+        let labels =
+            || self.namespaces.get("", namespace).map(|n| n.metadata.labels.clone()).unwrap_or_default();
         mesh.discovery_selectors.is_empty() || {
             let labels = labels();
             mesh.discovery_selectors.iter().any(|s| s.matches(&labels))
@@ -205,7 +206,14 @@ impl Models {
         let mut stale = objects.clone();
         let touched = |ns: &ArcStr| everything || namespaces.contains(ns);
         stale.extend(self.of_object.keys().filter(|k| touched(&k.namespace)).cloned());
-        stale.extend(store.services.0.keys().filter(|k| touched(&k.0)).map(|k| ObjectKey::of(Kind::Service, &k.0, &k.1)));
+        stale.extend(
+            store
+                .services
+                .0
+                .keys()
+                .filter(|k| touched(&k.0))
+                .map(|k| ObjectKey::of(Kind::Service, &k.0, &k.1)),
+        );
         let entries = store.service_entries.0.keys().filter(|k| touched(&k.0));
         stale.extend(entries.map(|k| ObjectKey::of(Kind::ServiceEntry, &k.0, &k.1)));
         let mut changed = BTreeSet::new();
@@ -317,9 +325,8 @@ fn settled(service: &Service, mesh: &api::MeshConfig, namespace: Option<&Labels>
     let Some(policy) = policy.filter(|_| service.registry == Registry::External) else { return declared };
     let none = Labels::new();
     let labels = namespace.unwrap_or(&none);
-    let rule_matches = |r: &api::ServiceEntryVisibilityRule| {
-        r.namespace_selector.as_ref().is_none_or(|s| s.matches(labels))
-    };
+    let rule_matches =
+        |r: &api::ServiceEntryVisibilityRule| r.namespace_selector.as_ref().is_none_or(|s| s.matches(labels));
     let of_namespace = policy.policies.iter().find(|p| p.rules.iter().all(rule_matches));
     let hidden = || ExportTo::new([arcstr::literal!("~")]);
     if declared.contains("~") {

@@ -16,16 +16,16 @@ pub(crate) fn from_kubernetes(
     trust_domain: &str,
 ) -> Service {
     let k8s::Service { metadata: meta, spec } = service;
-    let external_name = (spec.kind == "ExternalName" && !spec.external_name.is_empty()).then(|| spec.external_name.clone());
+    let external_name =
+        (spec.kind == "ExternalName" && !spec.external_name.is_empty()).then(|| spec.external_name.clone());
     let resolution = match (&external_name, spec.cluster_ip.as_str()) {
         (Some(_), _) => Resolution::Alias,
         (None, "None") => Resolution::Passthrough,
         (None, _) => Resolution::ClientSideLb,
     };
     let addresses = if resolution == Resolution::ClientSideLb { cluster_ips(spec) } else { Vec::new() };
-    let declared_export_to = ExportTo::new(
-        comma_list(meta, "networking.istio.io/exportTo").filter(|e| !e.is_empty()),
-    );
+    let declared_export_to =
+        ExportTo::new(comma_list(meta, "networking.istio.io/exportTo").filter(|e| !e.is_empty()));
     Service {
         hostname: format!("{}.{}.svc.{domain}", meta.name, meta.namespace),
         name: meta.name.clone(),
@@ -65,7 +65,11 @@ fn port(p: &k8s::ServicePort) -> Port {
 }
 
 /// The field, else the object's annotation, else the namespace's.
-pub(super) fn traffic_distribution(field: &str, meta: &Meta, namespace: Option<&Labels>) -> TrafficDistribution {
+pub(super) fn traffic_distribution(
+    field: &str,
+    meta: &Meta,
+    namespace: Option<&Labels>,
+) -> TrafficDistribution {
     let annotated = |labels: &Labels| labels.get(TRAFFIC_DISTRIBUTION).cloned();
     if !field.is_empty() {
         return TrafficDistribution::from_word(field);

@@ -20,7 +20,12 @@ pub(crate) fn from_service_entry(entry: &Config<ServiceEntry>, namespace: Option
     hosts.flat_map(|host| addresses.iter().map(move |a| service(entry, host, a, namespace))).collect()
 }
 
-fn service(entry: &Config<ServiceEntry>, host: &ArcStr, address: &ArcStr, namespace: Option<&Labels>) -> Service {
+fn service(
+    entry: &Config<ServiceEntry>,
+    host: &ArcStr,
+    address: &ArcStr,
+    namespace: Option<&Labels>,
+) -> Service {
     let Config { meta, spec, status } = entry;
     let resolution = match spec.resolution {
         Declared::None => Resolution::Passthrough,
@@ -30,7 +35,8 @@ fn service(entry: &Config<ServiceEntry>, host: &ArcStr, address: &ArcStr, namesp
         Declared::DynamicDns => Resolution::DynamicDns,
     };
     let declared_export_to = ExportTo::new(spec.export_to.iter().cloned());
-    let race = meta.annotations.get("istio.io/connect-strategy").is_some_and(|v| v == "RACE_FIRST_TCP_CONNECT");
+    let race =
+        meta.annotations.get("istio.io/connect-strategy").is_some_and(|v| v == "RACE_FIRST_TCP_CONNECT");
     Service {
         hostname: host.clone(),
         name: host.clone(),
@@ -78,7 +84,8 @@ fn ip_address(text: &ArcStr) -> Option<ArcStr> {
 
 /// Addresses that the cluster's controller made up for `host`, unless the entry has its own or wants none.
 fn auto_addresses(entry: &Config<ServiceEntry>, host: &ArcStr, status: &Value) -> Vec<ArcStr> {
-    let opted_out = entry.meta.labels.get("networking.istio.io/enable-autoallocate-ip").is_some_and(|v| v == "false");
+    let opted_out =
+        entry.meta.labels.get("networking.istio.io/enable-autoallocate-ip").is_some_and(|v| v == "false");
     if !entry.spec.addresses.is_empty() || entry.spec.resolution == Declared::None || opted_out {
         return Vec::new();
     }

@@ -2,14 +2,14 @@
 
 use xdslab_mesh::object::istio::{ConsistentHash, LoadBalancer, OutlierDetection, SimpleLb, Warmup};
 use xdslab_mesh::service::Service;
+use xdslab_proto::cluster::Cluster;
 use xdslab_proto::cluster::cluster::common_lb_config::{
     LocalityConfigSpecifier, LocalityWeightedLbConfig, ZoneAwareLbConfig,
 };
 use xdslab_proto::cluster::cluster::{
-    CommonLbConfig, DiscoveryType, LbConfig, LbPolicy, LeastRequestLbConfig, MaglevLbConfig, RingHashLbConfig,
-    RoundRobinLbConfig, SlowStartConfig,
+    CommonLbConfig, DiscoveryType, LbConfig, LbPolicy, LeastRequestLbConfig, MaglevLbConfig,
+    RingHashLbConfig, RoundRobinLbConfig, SlowStartConfig,
 };
-use xdslab_proto::cluster::Cluster;
 use xdslab_proto::core::{HealthStatus, HealthStatusSet, RuntimeDouble};
 use xdslab_proto::protobuf::UInt64Value;
 
@@ -55,7 +55,8 @@ fn consistent_hash(cluster: &mut Cluster, hash: &ConsistentHash) {
     if let Some(maglev) = &hash.maglev {
         cluster.lb_policy = LbPolicy::Maglev.into();
         let table_size = maglev.table_size.and_then(number);
-        cluster.lb_config = table_size.map(|size| LbConfig::MaglevLbConfig(MaglevLbConfig { table_size: Some(size) }));
+        cluster.lb_config =
+            table_size.map(|size| LbConfig::MaglevLbConfig(MaglevLbConfig { table_size: Some(size) }));
         return;
     }
     let least = match &hash.ring_hash {
@@ -71,7 +72,8 @@ fn consistent_hash(cluster: &mut Cluster, hash: &ConsistentHash) {
 fn slow_start(balancer: &LoadBalancer) -> Option<SlowStartConfig> {
     if let Some(Warmup { duration: window, minimum_percent, aggression }) = &balancer.warmup {
         // istiod writes this odd key: its own source has the character.
-        let aggression = RuntimeDouble { default_value: aggression.unwrap_or(1.0), runtime_key: "(".to_owned() };
+        let aggression =
+            RuntimeDouble { default_value: aggression.unwrap_or(1.0), runtime_key: "(".to_owned() };
         return Some(SlowStartConfig {
             slow_start_window: window.and_then(duration),
             aggression: Some(aggression),
@@ -90,7 +92,8 @@ pub fn common(
     locality: Option<&LocalitySetting<'_>>,
 ) -> CommonLbConfig {
     let healthy = outlier.map_or(0, |o| o.min_health_percent.max(0));
-    let statuses = [HealthStatus::Healthy, HealthStatus::Draining, HealthStatus::Unknown, HealthStatus::Degraded];
+    let statuses =
+        [HealthStatus::Healthy, HealthStatus::Draining, HealthStatus::Unknown, HealthStatus::Degraded];
     let sticky = (whole_service && service.supports_draining())
         .then(|| HealthStatusSet { statuses: statuses.map(i32::from).to_vec() });
     CommonLbConfig {

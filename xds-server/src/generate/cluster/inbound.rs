@@ -46,20 +46,30 @@ pub fn clusters(view: &View) -> Vec<Resource> {
 
 fn of_targets(view: &View, port: u32, targets: &[&ServiceTarget]) -> Resource {
     let primary = targets[0];
-    let local = view.snapshot.mesh_config().inbound_traffic_policy.mode == InboundTrafficPolicyMode::Localhost;
+    let local =
+        view.snapshot.mesh_config().inbound_traffic_policy.mode == InboundTrafficPolicyMode::Localhost;
     let at = local.then(|| At { address: address(socket_address(loopback(view), port)), is_loopback: true });
     let pool = view.scope.inbound_connection_pool(0);
     let named = targets.iter().filter(|t| t.port.number == primary.port.number).copied();
-    Inbound { view, port, protocol: primary.port.protocol, primary: Some(primary), named: named.collect(), at, pool }
-        .cluster()
+    Inbound {
+        view,
+        port,
+        protocol: primary.port.protocol,
+        primary: Some(primary),
+        named: named.collect(),
+        at,
+        pool,
+    }
+    .cluster()
 }
 
 fn of_ingress(view: &View, listener: &IngressListener) -> Option<Resource> {
     let port = listener.port.as_ref()?;
     let primary = view.workload.targets.iter().find(|t| t.target_port == port.number);
-    let named = view.workload.targets.iter().filter(|t| {
-        t.target_port == port.number && primary.is_some_and(|p| p.port.number == t.port.number)
-    });
+    let named =
+        view.workload.targets.iter().filter(|t| {
+            t.target_port == port.number && primary.is_some_and(|p| p.port.number == t.port.number)
+        });
     let at = if listener.default_endpoint.is_empty() {
         None
     } else {
@@ -159,7 +169,10 @@ impl Inbound<'_> {
     }
 
     /// Of the rule for the primary service only pool and retry budget count, by the service's port.
-    fn policy<'p>(&self, policy: Option<&'p TrafficPolicy>) -> (Option<&'p ConnectionPool>, Option<&'p RetryBudget>)
+    fn policy<'p>(
+        &self,
+        policy: Option<&'p TrafficPolicy>,
+    ) -> (Option<&'p ConnectionPool>, Option<&'p RetryBudget>)
     where
         Self: 'p,
     {
@@ -171,7 +184,9 @@ impl Inbound<'_> {
     fn stat_name(&self, name: &str) -> String {
         let pattern = &self.view.snapshot.mesh_config().inbound_cluster_stat_name;
         match self.primary {
-            Some(ServiceTarget { service, port, .. }) => stats::inbound(pattern, service, port, self.port, name),
+            Some(ServiceTarget { service, port, .. }) => {
+                stats::inbound(pattern, service, port, self.port, name)
+            }
             None => stat_name(name),
         }
     }
@@ -188,7 +203,8 @@ fn unique_hosts<'a>(targets: &[&'a ServiceTarget]) -> Vec<&'a Service> {
 }
 
 fn assignment(name: &str, address: Address) -> ClusterLoadAssignment {
-    let endpoint = LbEndpoint { endpoint: Some(Endpoint { address: Some(address) }), ..LbEndpoint::default() };
+    let endpoint =
+        LbEndpoint { endpoint: Some(Endpoint { address: Some(address) }), ..LbEndpoint::default() };
     let group = LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..LocalityLbEndpoints::default() };
     ClusterLoadAssignment { cluster_name: name.to_owned(), endpoints: vec![group] }
 }

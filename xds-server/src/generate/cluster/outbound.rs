@@ -10,7 +10,8 @@ use xdslab_mesh::service::{Port, Protocol, Resolution, Service, is_wildcard};
 use xdslab_proto::cares::CaresDnsResolverConfig;
 use xdslab_proto::cluster::Cluster;
 use xdslab_proto::cluster::cluster::{
-    ClusterDiscoveryType, DiscoveryType, DnsLookupFamily, EdsClusterConfig, LbConfig, LbPolicy, OriginalDstLbConfig,
+    ClusterDiscoveryType, DiscoveryType, DnsLookupFamily, EdsClusterConfig, LbConfig, LbPolicy,
+    OriginalDstLbConfig,
 };
 use xdslab_proto::core::TypedExtensionConfig;
 use xdslab_proto::dynamic_forward_proxy::DnsCacheConfig;
@@ -103,7 +104,13 @@ impl<'a> Outbound<'a> {
         Some(encode(name, &cluster, &tail))
     }
 
-    fn assignment<'s>(&'s self, name: &'s str, port: &'s Port, subset: &'s str, policy: Policy<'s>) -> Assignment<'s> {
+    fn assignment<'s>(
+        &'s self,
+        name: &'s str,
+        port: &'s Port,
+        subset: &'s str,
+        policy: Policy<'s>,
+    ) -> Assignment<'s> {
         Assignment {
             cluster: name,
             service: self.service,
@@ -120,9 +127,15 @@ impl<'a> Outbound<'a> {
 
     /// Sets how endpoints are found. The outer `None`: no cluster at all; the inner one: a custom type.
     #[allow(clippy::option_option)]
-    fn discover(&self, cluster: &mut Cluster, port: &Port, policy: Policy<'_>) -> Option<Option<DiscoveryType>> {
+    fn discover(
+        &self,
+        cluster: &mut Cluster,
+        port: &Port,
+        policy: Policy<'_>,
+    ) -> Option<Option<DiscoveryType>> {
         if self.is_dynamic() {
-            let speaks = matches!(port.protocol, Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tls);
+            let speaks =
+                matches!(port.protocol, Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tls);
             return speaks.then(|| {
                 cluster.cluster_discovery_type = Some(self.forward_proxy(policy));
                 None
@@ -269,9 +282,11 @@ impl<'a> Outbound<'a> {
         if self.service.mesh_external {
             return false;
         }
-        let passes = self.service.resolution == Resolution::Passthrough || balance::passes_through(policy.load_balancer);
+        let passes = self.service.resolution == Resolution::Passthrough
+            || balance::passes_through(policy.load_balancer);
         if passes {
-            let mut of_port = self.endpoints.endpoints.iter().filter(|e| e.service_port_name == port.name).peekable();
+            let mut of_port =
+                self.endpoints.endpoints.iter().filter(|e| e.service_port_name == port.name).peekable();
             if of_port.peek().is_none() || of_port.any(|e| e.tls == TlsMode::Disabled) {
                 return false;
             }
@@ -286,9 +301,10 @@ fn identities(view: &View, service: &Service, endpoints: &EndpointSet) -> Vec<Ar
     let mesh = view.snapshot.mesh_config();
     let domains = || std::iter::once(&mesh.trust_domain).chain(&mesh.trust_domain_aliases);
     let own = arcstr::format!("spiffe://{}/", mesh.trust_domain);
-    let accounts = endpoints.accounts.iter().flat_map(|account| {
-        domains().map(move |domain| arcstr::format!("spiffe://{domain}/{account}"))
-    });
+    let accounts = endpoints
+        .accounts
+        .iter()
+        .flat_map(|account| domains().map(move |domain| arcstr::format!("spiffe://{domain}/{account}")));
     let declared = service.identities.iter().flat_map(|identity| match identity.strip_prefix(own.as_str()) {
         Some(account) => domains().map(|domain| arcstr::format!("spiffe://{domain}/{account}")).collect(),
         None => vec![identity.clone()],

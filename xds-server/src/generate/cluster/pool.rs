@@ -80,7 +80,10 @@ pub fn outlier_detection(outlier: &OutlierDetection) -> cluster::OutlierDetectio
         enforcing_consecutive_gateway_failure: enforcing(outlier.consecutive_gateway_errors),
         interval: outlier.interval.and_then(duration),
         base_ejection_time: outlier.base_ejection_time.and_then(duration),
-        max_ejection_percent: u32::try_from(outlier.max_ejection_percent).ok().filter(|n| *n > 0).and_then(uint32),
+        max_ejection_percent: u32::try_from(outlier.max_ejection_percent)
+            .ok()
+            .filter(|n| *n > 0)
+            .and_then(uint32),
         ..Default::default()
     };
     if outlier.split_external_local_origin_errors {

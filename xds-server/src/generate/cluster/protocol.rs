@@ -71,7 +71,9 @@ impl Options {
         let upgrades = match pool.map_or(H2Upgrade::Default, |h| h.h2_upgrade_policy) {
             H2Upgrade::Upgrade => true,
             H2Upgrade::DoNotUpgrade => false,
-            H2Upgrade::Default => H2Upgrade::from(mesh.h2_upgrade_policy) == H2Upgrade::Upgrade && protocol.is_http(),
+            H2Upgrade::Default => {
+                H2Upgrade::from(mesh.h2_upgrade_policy) == H2Upgrade::Upgrade && protocol.is_http()
+            }
         };
         if upgrades {
             self.speaks = Speaks::Http2;
@@ -121,7 +123,11 @@ impl Options {
 
     /// The server name of TLS is the request's host; `validated` also checks the certificate for it.
     pub fn auto_sni(&mut self, sni: bool, validated: bool) {
-        let options = UpstreamHttpProtocolOptions { auto_sni: sni, auto_san_validation: validated, ..Default::default() };
+        let options = UpstreamHttpProtocolOptions {
+            auto_sni: sni,
+            auto_san_validation: validated,
+            ..Default::default()
+        };
         self.upstream = Some(options);
     }
 

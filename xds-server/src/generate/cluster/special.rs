@@ -9,7 +9,9 @@ use xdslab_proto::cluster::cluster::{
 };
 use xdslab_proto::core::{BindConfig, ExtraSourceAddress};
 use xdslab_proto::dynamic_forward_proxy::DnsCacheConfig;
-use xdslab_proto::dynamic_forward_proxy_cluster::{ClusterConfig, cluster_config::ClusterImplementationSpecifier};
+use xdslab_proto::dynamic_forward_proxy_cluster::{
+    ClusterConfig, cluster_config::ClusterImplementationSpecifier,
+};
 use xdslab_proto::pack_any;
 
 use super::protocol::{Options, Speaks};

@@ -19,7 +19,11 @@ fn filled(pattern: &str, service: &Service, port: &Port, subset: &str, target_po
         return None;
     }
     let in_kubernetes = service.registry == Registry::Kubernetes;
-    let short = if in_kubernetes { format!("{}.{}", service.name, service.namespace) } else { service.hostname.to_string() };
+    let short = if in_kubernetes {
+        format!("{}.{}", service.name, service.namespace)
+    } else {
+        service.hostname.to_string()
+    };
     let name = if in_kubernetes { service.name.as_str() } else { service.hostname.as_str() };
     let filled = pattern
         .replace("%SERVICE%", &short)

@@ -72,12 +72,17 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
         None if upstream.detects && !upstream.dynamic => {
             let sni = name::sni(upstream.port, upstream.subset, &upstream.service.hostname);
             if upstream.client.is_some() && !upstream.original_destination {
-                cluster.transport_socket = Some(mutual_with_files(upstream.identities, sni).socket(upstream, options));
+                cluster.transport_socket =
+                    Some(mutual_with_files(upstream.identities, sni).socket(upstream, options));
             } else if upstream.original_destination {
                 cluster.transport_socket = Some(mutual(upstream, upstream.identities, sni, options));
             } else {
                 cluster.transport_socket_matches = vec![
-                    socket_match("tlsMode-istio", Some("istio"), mutual(upstream, upstream.identities, sni, options)),
+                    socket_match(
+                        "tlsMode-istio",
+                        Some("istio"),
+                        mutual(upstream, upstream.identities, sni, options),
+                    ),
                     socket_match("tlsMode-disabled", None, plain(RAW_BUFFER)),
                 ];
             }
@@ -90,7 +95,9 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
             let internal = !upstream.service.mesh_external;
             match tls.mode {
                 ClientTlsMode::Disable => {}
-                ClientTlsMode::Mutual | ClientTlsMode::IstioMutual if upstream.client.is_some() && internal => {
+                ClientTlsMode::Mutual | ClientTlsMode::IstioMutual
+                    if upstream.client.is_some() && internal =>
+                {
                     let one_way = mutual_with_files(&tls.subject_alt_names, tls.sni.to_string());
                     one_way.imply_sni(upstream, options);
                     cluster.transport_socket = Some(one_way.socket(upstream, options));

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use arcstr::literal;
-use xdslab_mesh::object::istio::{Distribute, Failover, LoadBalancer, LocalityLb, MeshConfig, ZoneAwareLb};
 use xdslab_mesh::object::Labels;
+use xdslab_mesh::object::istio::{Distribute, Failover, LoadBalancer, LocalityLb, MeshConfig, ZoneAwareLb};
 use xdslab_mesh::service::{Service, TrafficDistribution};
 use xdslab_mesh::{Locality, REGION, SUBZONE, ZONE};
 
@@ -41,7 +41,9 @@ impl<'a> LocalitySetting<'a> {
         }
         let near = match service.traffic_distribution {
             TrafficDistribution::Any => None,
-            TrafficDistribution::PreferSameZone => Some(vec![literal!(NETWORK), literal!(REGION), literal!(ZONE)]),
+            TrafficDistribution::PreferSameZone => {
+                Some(vec![literal!(NETWORK), literal!(REGION), literal!(ZONE)])
+            }
             TrafficDistribution::PreferSameNode => Some(vec![
                 literal!(NETWORK),
                 literal!(REGION),
@@ -70,7 +72,13 @@ impl<'a> LocalitySetting<'a> {
     }
 
     /// Changes weights or priorities of `groups` for a proxy at `place` with `labels`.
-    pub fn apply<'e>(&self, groups: Vec<Group<'e>>, place: &Locality, labels: &Labels, ejects: bool) -> Vec<Group<'e>> {
+    pub fn apply<'e>(
+        &self,
+        groups: Vec<Group<'e>>,
+        place: &Locality,
+        labels: &Labels,
+        ejects: bool,
+    ) -> Vec<Group<'e>> {
         match self {
             Self::ZoneAware(zone) if zone.enabled == Some(false) => groups,
             Self::ZoneAware(zone) => {
@@ -152,7 +160,11 @@ fn region_step(place: &Locality, at: &Locality, failover: &[Failover]) -> u32 {
 }
 
 /// Gives each group the priority `old * steps + step`, then closes the gaps.
-fn renumbered<'e>(mut groups: Vec<Group<'e>>, steps: u32, step: impl Fn(&Group<'e>) -> u32) -> Vec<Group<'e>> {
+fn renumbered<'e>(
+    mut groups: Vec<Group<'e>>,
+    steps: u32,
+    step: impl Fn(&Group<'e>) -> u32,
+) -> Vec<Group<'e>> {
     for group in &mut groups {
         group.priority = group.priority * steps + step(group);
     }

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use arcstr::ArcStr;
 use xdslab_mesh::endpoint::{Address, CLUSTER, Endpoint, EndpointSet, Health};
-use xdslab_mesh::object::istio::{DestinationRule, LoadBalancer, OutlierDetection, TrafficPolicy};
 use xdslab_mesh::object::Labels;
+use xdslab_mesh::object::istio::{DestinationRule, LoadBalancer, OutlierDetection, TrafficPolicy};
 use xdslab_mesh::service::{Port, Service};
 use xdslab_mesh::{Locality, PeerAuthenticationIndex};
 use xdslab_proto::core::{self, HealthStatus};
-use xdslab_proto::ordered::{self, ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, Metadata, Struct, Value};
+use xdslab_proto::ordered::{
+    self, ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, Metadata, Struct, Value,
+};
 use xdslab_proto::protobuf::UInt32Value;
 
 pub use locality::LocalitySetting;
@@ -107,7 +109,8 @@ impl<'a> Assignment<'a> {
         let node = &view.proxy.metadata.node_name;
         let foreign = is_cluster_local(&service.hostname, view) && !of_this_cluster(view);
         self.endpoints.endpoints.iter().filter(move |e| {
-            let of_port = if resolves { e.service_port == port.number } else { e.service_port_name == port.name };
+            let of_port =
+                if resolves { e.service_port == port.number } else { e.service_port_name == port.name };
             let addressable = resolves || !matches!(e.address, Address::Host(_));
             let usable = match e.health {
                 Health::Terminating => false,
@@ -182,6 +185,9 @@ fn is_cluster_local(hostname: &ArcStr, view: &View) -> bool {
         || hostname == "kubernetes.default.svc.cluster.local"
         || hostname == "istiod.istio-system.svc.cluster.local";
     let settings = &view.snapshot.mesh_config().service_settings;
-    let said = settings.iter().rev().find(|s| s.hosts.iter().any(|h| xdslab_mesh::service::host_is_subset(hostname, h)));
+    let said = settings
+        .iter()
+        .rev()
+        .find(|s| s.hosts.iter().any(|h| xdslab_mesh::service::host_is_subset(hostname, h)));
     said.map_or(built_in, |s| s.settings.cluster_local)
 }

@@ -20,7 +20,8 @@ pub fn is_mutual(
     if endpoint.tls == TlsMode::Disabled {
         return false;
     }
-    if let Some(tls) = subset.and_then(|p| settings(p, port)).or_else(|| rule.and_then(|p| settings(p, port))) {
+    if let Some(tls) = subset.and_then(|p| settings(p, port)).or_else(|| rule.and_then(|p| settings(p, port)))
+    {
         return tls.mode == ClientTlsMode::IstioMutual;
     }
     authentications.effective(&endpoint.namespace, &endpoint.labels, endpoint.port) != MutualTlsMode::Disable
