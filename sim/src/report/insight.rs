@@ -82,12 +82,16 @@ fn kept(run: &Run) -> Option<String> {
     let (before, after) = largest_relief(run)?;
     let freed = before.watched.allocated?.checked_sub(after.watched.allocated?)?;
     let resident = before.watched.rss?.saturating_sub(after.watched.rss?);
-    Some(format!(
-        "Envoy frees {} of allocated memory at once, but gives {} back to the system: its allocator keeps freed pages, \
-         until the process is restarted or runs with a soft memory limit.",
-        bytes(freed),
-        if resident == 0 { "nothing".to_owned() } else { bytes(resident) }
-    ))
+    let (is_given_back, freed, resident) = (resident * 2 >= freed, bytes(freed), bytes(resident));
+    Some(if is_given_back {
+        format!("Envoy frees {freed} of allocated memory at once, and gives {resident} back to the system.")
+    } else {
+        format!(
+            "Envoy frees {freed} of allocated memory at once, but gives {} back to the system: its allocator keeps freed \
+             pages until the process is restarted, or runs with a soft memory limit.",
+            if resident == "0 B" { "nothing" } else { &resident }
+        )
+    })
 }
 
 fn speed(run: &Run) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::Listener;
-use super::units::{bytes, count, time};
+use super::units::{bytes, count, counted, time};
 use crate::scenario::{Event, Outcome, StepResult};
 
 /// Writes a line for what is worth one. Where the writer fails, the lines are lost and the run goes on.
@@ -26,10 +26,10 @@ impl<W: Write> Lines<W> {
     }
 
     /// Writes `text` once: progress comes in many small events, of which the last is worth a line.
-    fn progress(&mut self, now: usize, of: usize, text: &str) {
+    fn progress(&mut self, now: usize, of: usize, one: &str, many: &str) {
         if now >= of && self.shown != Some((now, of)) {
             self.shown = Some((now, of));
-            self.say(format_args!("      {now} {text}"));
+            self.say(format_args!("      {}", counted(now, one, many)));
         }
     }
 
@@ -61,8 +61,10 @@ impl<W: Write> Listener for Lines<W> {
                     self.say(format_args!("      {}", changed(*applied, *deleted)));
                 }
             }
-            Event::Starting { ready, wanted } => self.progress(*ready, *wanted, "Envoys are up"),
-            Event::Acked { acked, wanted } => self.progress(*acked, *wanted, "have ACKed"),
+            Event::Starting { ready, wanted } => {
+                self.progress(*ready, *wanted, "Envoy is up", "Envoys are up")
+            }
+            Event::Acked { acked, wanted } => self.progress(*acked, *wanted, "has ACKed", "have ACKed"),
             Event::Failed { proxy, reason } => self.say(format_args!("      failed: {proxy}: {reason}")),
             Event::StepEnded(result) => {
                 self.say(format_args!("      {}", outline(result)));
@@ -84,9 +86,9 @@ impl<W: Write> Listener for Lines<W> {
 /// `12 objects applied, 3 deleted`.
 pub(super) fn changed(applied: usize, deleted: usize) -> String {
     match (applied, deleted) {
-        (applied, 0) => format!("{applied} objects applied"),
-        (0, deleted) => format!("{deleted} objects deleted"),
-        (applied, deleted) => format!("{applied} objects applied, {deleted} deleted"),
+        (applied, 0) => format!("{} applied", counted(applied, "object", "objects")),
+        (0, deleted) => format!("{} deleted", counted(deleted, "object", "objects")),
+        (applied, deleted) => format!("{} applied, {deleted} deleted", counted(applied, "object", "objects")),
     }
 }
 

@@ -25,6 +25,12 @@ pub(super) fn count(value: u64) -> String {
     out
 }
 
+/// `1 object`, `2 objects`.
+pub(super) fn counted(value: usize, one: &str, many: &str) -> String {
+    let value = u64::try_from(value).unwrap_or(u64::MAX);
+    format!("{} {}", count(value), if value == 1 { one } else { many })
+}
+
 /// Bytes, in KiB, MiB or GiB, with about three digits.
 #[allow(clippy::cast_precision_loss)] // three digits are shown
 pub(super) fn bytes(value: u64) -> String {
