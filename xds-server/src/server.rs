@@ -215,7 +215,9 @@ async fn pushes(
                 let Some(changes) = changes else { return };
                 let effects = mesh.apply(changes);
                 hub.tell(Happening::Changed { reasons: effects.reasons.clone().into_iter().collect() });
-                debounce.event(effects, Instant::now());
+                if let Some(effects) = debounce.event(effects, Instant::now()) {
+                    push(&hub, &mut mesh, &versions, effects, Instant::now());
+                }
             }
             () = wait => {
                 if let Some((effects, first)) = debounce.take(Instant::now()) {

@@ -140,13 +140,16 @@ impl Workload<'_> {
 
     fn port(&self, port: &k8s::ServicePort) -> Option<u32> {
         let transport = if port.protocol.is_empty() { "TCP" } else { port.protocol.as_str() };
+        if let Self::Entry(entry, _) = self {
+            return entry_port(&entry.spec, port);
+        }
         let name = match &port.target_port {
-            None | Some(PortRef::Number(0)) => return self.entry(port).unwrap_or(Some(port.port)),
-            Some(PortRef::Number(n)) => return self.entry(port).unwrap_or(Some(*n)),
+            None | Some(PortRef::Number(0)) => return Some(port.port),
+            Some(PortRef::Number(n)) => return Some(*n),
             Some(PortRef::Name(name)) => name,
         };
         match self {
-            Self::Entry(entry, _) => entry_port(&entry.spec, port),
+            Self::Entry(..) => None,
             Self::Pod(pod) => {
                 let containers = pod.pod.spec.containers.iter().chain(&pod.pod.spec.init_containers);
                 let mut ports = containers.flat_map(|c| &c.ports);
@@ -156,14 +159,6 @@ impl Workload<'_> {
                 ports.iter().find(|p| p.name == *name && p.protocol == transport).map(|p| p.number)
             }
             Self::Node { ports: None, .. } => Some(0),
-        }
-    }
-
-    /// A `WorkloadEntry` may name the port itself.
-    fn entry(&self, port: &k8s::ServicePort) -> Option<Option<u32>> {
-        match self {
-            Self::Entry(entry, _) => Some(entry_port(&entry.spec, port)),
-            _ => None,
         }
     }
 }

@@ -65,17 +65,17 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     let clusters = generator.clusters(&view);
     let text = match (args.what, args.output) {
         (What::Clusters, Form::Table) => {
-            columns::clusters(&decoded(&clusters, ResourceType::Cluster)?).to_string()
+            columns::clusters(&decoded(&clusters, &ResourceType::Cluster)?).to_string()
         }
-        (What::Clusters, form) => written(&clusters, ResourceType::Cluster, form)?,
+        (What::Clusters, form) => written(&clusters, &ResourceType::Cluster, form)?,
         (What::Endpoints, form) => {
-            let names = columns::eds_names(&decoded(&clusters, ResourceType::Cluster)?);
+            let names = columns::eds_names(&decoded(&clusters, &ResourceType::Cluster)?);
             let endpoints = generator.endpoints(&view, &names);
             if form == Form::Table {
-                let table: Table = columns::endpoints(&decoded(&endpoints, ResourceType::Endpoint)?);
+                let table: Table = columns::endpoints(&decoded(&endpoints, &ResourceType::Endpoint)?);
                 table.to_string()
             } else {
-                written(&endpoints, ResourceType::Endpoint, form)?
+                written(&endpoints, &ResourceType::Endpoint, form)?
             }
         }
     };
@@ -99,12 +99,11 @@ pub fn view(files: &[PathBuf], proxy: &str, stock: bool) -> Result<View> {
     Ok(View::new(mesh.snapshot(), Arc::new(proxy)))
 }
 
-fn decoded(set: &ResourceSet, kind: ResourceType) -> Result<Vec<Value>> {
-    let url = kind.type_url().to_owned();
-    set.iter().map(|r| to_json(&url, &r.body).with_context(|| r.name.to_string())).collect()
+fn decoded(set: &ResourceSet, kind: &ResourceType) -> Result<Vec<Value>> {
+    set.iter().map(|r| to_json(kind.type_url(), &r.body).with_context(|| r.name.to_string())).collect()
 }
 
-fn written(set: &ResourceSet, kind: ResourceType, form: Form) -> Result<String> {
+fn written(set: &ResourceSet, kind: &ResourceType, form: Form) -> Result<String> {
     let names = set.iter().map(|r| r.name.to_string());
     let all: Map<String, Value> = names.zip(decoded(set, kind)?).collect();
     Ok(match form {

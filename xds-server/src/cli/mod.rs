@@ -20,7 +20,7 @@ use crate::source::SourceError;
 #[derive(Debug, Parser)]
 #[command(name = "xds-server", version, about, long_about)]
 pub struct Cli {
-    /// What is logged: error, warn, info, debug, or a filter as of RUST_LOG
+    /// What is logged: error, warn, info, debug, or a filter as of `RUST_LOG`
     #[arg(long, global = true, env = "RUST_LOG", default_value = "info")]
     log: String,
     #[command(subcommand)]

@@ -143,7 +143,7 @@ impl Generator {
     /// All clusters of a proxy.
     pub fn clusters(&self, view: &View) -> ResourceSet {
         let shared = self.outbound_clusters(view);
-        let own: Vec<Resource> = self.outbound_of_place(view).chain(cluster::own(view)).collect();
+        let own: Vec<Resource> = Self::outbound_of_place(view).chain(cluster::own(view)).collect();
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
         for resource in &own {
             hasher.update(resource.name.as_bytes());
@@ -200,7 +200,7 @@ impl Generator {
     }
 
     /// Outbound clusters that differ from place to place.
-    fn outbound_of_place<'v>(&self, view: &'v View) -> impl Iterator<Item = Resource> + use<'v> {
+    fn outbound_of_place(view: &View) -> impl Iterator<Item = Resource> {
         let dns = view.scope.services().iter().filter(|s| s.resolution.is_dns());
         let inputs = dns.map(|s| ServiceInputs::of(view, s)).filter(ServiceInputs::depends_on_place);
         inputs.flat_map(|i| i.clusters(view).to_vec())

@@ -74,7 +74,11 @@ impl Metrics {
         registry.register("pilot_xds", "Clients connected, by version", self.clients.clone());
         registry.register("pilot_services", "Services known to the control plane", self.services.clone());
         registry.register("pilot_xds_pushes", "Responses sent, by type", self.pushes.clone());
-        registry.register("pilot_xds_push_time", "Seconds to generate and send a response", self.push_time.clone());
+        registry.register(
+            "pilot_xds_push_time",
+            "Seconds to generate and send a response",
+            self.push_time.clone(),
+        );
         registry.register_with_unit(
             "pilot_xds_config_size",
             "Bytes of resources in a response",
@@ -154,9 +158,17 @@ impl Metrics {
             text.clear();
         }
         let mut plain = String::with_capacity(text.len());
-        let counters = ["pilot_xds_pushes", "pilot_total_xds_rejects", "pilot_xds_expired_nonce", "pilot_push_triggers", "pilot_inbound_updates"];
+        let counters = [
+            "pilot_xds_pushes",
+            "pilot_total_xds_rejects",
+            "pilot_xds_expired_nonce",
+            "pilot_push_triggers",
+            "pilot_inbound_updates",
+        ];
         for line in text.lines().filter(|l| *l != "# EOF") {
-            let counter = counters.iter().find(|c| line.strip_prefix(**c).is_some_and(|rest| rest.starts_with("_total")));
+            let counter = counters
+                .iter()
+                .find(|c| line.strip_prefix(**c).is_some_and(|rest| rest.starts_with("_total")));
             let _ = match counter {
                 Some(name) => writeln!(plain, "{name}{}", &line[name.len() + "_total".len()..]),
                 None => writeln!(plain, "{line}"),

@@ -50,8 +50,12 @@ mod tests {
 
     fn push(name: &'static str, version: &'static str, forced: bool) -> PushRequest {
         let key = ConfigKey { kind: ConfigKind::Sidecar, name: name.into(), namespace: ArcStr::new() };
-        let effects =
-            Effects { keys: [key].into(), reasons: [(Reason::Config, 1)].into(), forced, ..Effects::default() };
+        let effects = Effects {
+            keys: [key].into(),
+            reasons: [(Reason::Config, 1)].into(),
+            forced,
+            ..Effects::default()
+        };
         PushRequest::new(effects, version.into(), Mesh::new().snapshot())
     }
 

@@ -1,4 +1,5 @@
-//! Which types a change touches (istiod: `pilot/pkg/xds/{cds,eds,lds,rds}.go`, `pilot/pkg/xds/proxy_dependencies.go`).
+//! Which types a change touches, and whom it concerns (istiod: `pilot/pkg/xds/{cds,eds,lds,rds}.go`,
+//! `pilot/pkg/xds/proxy_dependencies.go`).
 
 use std::collections::BTreeSet;
 
@@ -8,22 +9,47 @@ use xdslab_protocol::ResourceType;
 use super::PushRequest;
 use crate::generate::View;
 
+const CDS: ResourceType = ResourceType::Cluster;
+const EDS: ResourceType = ResourceType::Endpoint;
+const LDS: ResourceType = ResourceType::Listener;
+const RDS: ResourceType = ResourceType::Route;
+
+/// What a push touches whose changes are of this kind, in push order. A type is pushed if one key touches it, which is
+/// the same as istiod's lists of kinds that, alone, do not.
+const TOUCHED: [(ConfigKind, &[ResourceType]); 11] = [
+    (ConfigKind::AuthorizationPolicy, &[LDS]),
+    (ConfigKind::DestinationRule, &[CDS, EDS, LDS, RDS]),
+    (ConfigKind::DnsName, &[]),
+    (ConfigKind::Endpoints, &[EDS]),
+    (ConfigKind::Gateway, &[]),
+    (ConfigKind::PeerAuthentication, &[CDS, EDS, LDS]),
+    (ConfigKind::RequestAuthentication, &[LDS]),
+    (ConfigKind::ServiceEntry, &[CDS, EDS, LDS, RDS]),
+    (ConfigKind::Sidecar, &[CDS, LDS, RDS]),
+    (ConfigKind::Telemetry, &[LDS]),
+    (ConfigKind::VirtualService, &[CDS, LDS, RDS]),
+];
+
+/// The types that the table knows, in push order.
+const ALL: [ResourceType; 4] = [CDS, EDS, LDS, RDS];
+
+/// Types that a push with no other reason than the endpoints of a headless service leaves out.
+const NOT_FOR_HEADLESS: [ResourceType; 2] = [CDS, RDS];
+
 /// The keys of a push that concern a proxy: what its scope depends on, or depended on before, and its own services.
 pub fn relevant(view: &View, push: &PushRequest) -> BTreeSet<ConfigKey> {
     let sidecar = view.proxy.kind == ProxyKind::Sidecar;
     let mine = |key: &ConfigKey| {
-        key.kind == ConfigKind::ServiceEntry
-            && view.workload.targets.iter().any(|t| {
-                t.service.hostname == key.name && t.service.namespace == key.namespace
-            })
+        let is_target = |host: &str, namespace: &str| key.name == host && key.namespace == namespace;
+        let mut targets = view.workload.targets.iter().map(|target| &target.service);
+        key.kind == ConfigKind::ServiceEntry && targets.any(|s| is_target(&s.hostname, &s.namespace))
     };
     let kept = |key: &&ConfigKey| match key.kind {
         ConfigKind::Gateway => !sidecar,
         ConfigKind::Sidecar if !sidecar => false,
         _ => {
-            view.scope.depends_on(key)
-                || view.previous_scope.as_ref().is_some_and(|scope| scope.depends_on(key))
-                || mine(key)
+            let previous = view.previous_scope.as_ref();
+            view.scope.depends_on(key) || previous.is_some_and(|scope| scope.depends_on(key)) || mine(key)
         }
     };
     push.keys.iter().filter(kept).cloned().collect()
@@ -31,54 +57,138 @@ pub fn relevant(view: &View, push: &PushRequest) -> BTreeSet<ConfigKey> {
 
 /// The types that a push of these keys touches for a proxy, in push order.
 pub fn affected(view: &View, push: &PushRequest) -> Vec<ResourceType> {
-    let all = [ResourceType::Cluster, ResourceType::Endpoint, ResourceType::Listener, ResourceType::Route];
     if push.forced {
-        return all.into();
+        return ALL.into();
     }
-    let headless_only = push.reasons.keys().all(|r| *r == Reason::HeadlessEndpoint) && !push.reasons.is_empty();
+    let headless_only =
+        push.reasons.keys().all(|r| *r == Reason::HeadlessEndpoint) && !push.reasons.is_empty();
     let root = &view.snapshot.mesh_config().root_namespace;
-    let touches = |kind: &ResourceType, key: &ConfigKey| match kind {
-        ResourceType::Cluster => !headless_only && touches_clusters(key.kind),
-        ResourceType::Endpoint => touches_endpoints(key.kind),
-        ResourceType::Listener => match key.kind {
-            ConfigKind::PeerAuthentication => {
-                key.namespace == *root || key.namespace == view.proxy.config_namespace
-            }
-            kind => touches_listeners(kind),
-        },
-        _ => !headless_only && touches_routes(key.kind),
+    let elsewhere = |key: &ConfigKey| {
+        // Listeners mind the mode of their own namespace and the mesh's, no other.
+        key.kind == ConfigKind::PeerAuthentication
+            && key.namespace != *root
+            && key.namespace != view.proxy.config_namespace
     };
-    all.into_iter().filter(|kind| push.keys.iter().any(|key| touches(kind, key))).collect()
+    let touches = |kind: &ResourceType, key: &ConfigKey| {
+        touched(key.kind).contains(kind)
+            && !(headless_only && NOT_FOR_HEADLESS.contains(kind))
+            && !(*kind == LDS && elsewhere(key))
+    };
+    ALL.into_iter().filter(|kind| push.keys.iter().any(|key| touches(kind, key))).collect()
 }
 
-fn touches_clusters(kind: ConfigKind) -> bool {
-    matches!(
-        kind,
-        ConfigKind::ServiceEntry
-            | ConfigKind::DestinationRule
-            | ConfigKind::VirtualService
-            | ConfigKind::Sidecar
-            | ConfigKind::PeerAuthentication
-    )
+fn touched(kind: ConfigKind) -> &'static [ResourceType] {
+    TOUCHED.iter().find(|(row, _)| *row == kind).map_or(&[], |(_, types)| types)
 }
 
-fn touches_endpoints(kind: ConfigKind) -> bool {
-    matches!(
-        kind,
-        ConfigKind::ServiceEntry
-            | ConfigKind::Endpoints
-            | ConfigKind::DestinationRule
-            | ConfigKind::PeerAuthentication
-    )
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-fn touches_listeners(kind: ConfigKind) -> bool {
-    !matches!(kind, ConfigKind::Endpoints | ConfigKind::Gateway | ConfigKind::DnsName)
-}
+    use serde_json::json;
+    use xdslab_mesh::object::{Reading, read};
+    use xdslab_mesh::{Change, Effects, Locality, Mesh, NodeIdentity, Proxy};
 
-fn touches_routes(kind: ConfigKind) -> bool {
-    matches!(
-        kind,
-        ConfigKind::ServiceEntry | ConfigKind::DestinationRule | ConfigKind::VirtualService | ConfigKind::Sidecar
-    )
+    use super::*;
+
+    fn key(text: &str) -> ConfigKey {
+        let [kind, namespace, name] = text.split('/').collect::<Vec<_>>()[..] else { panic!("{text:?}") };
+        let (kind, _) = TOUCHED.iter().find(|(row, _)| row.word() == kind).expect("a kind");
+        ConfigKey { kind: *kind, name: name.into(), namespace: namespace.into() }
+    }
+
+    fn push(keys: &[&str], reason: Reason, forced: bool, mesh: &mut Mesh) -> PushRequest {
+        let keys = keys.iter().map(|text| key(text)).collect();
+        let effects = Effects { keys, reasons: [(reason, 1)].into(), forced, ..Effects::default() };
+        PushRequest::new(effects, "1".into(), mesh.snapshot())
+    }
+
+    fn view(mesh: &mut Mesh) -> View {
+        let node = NodeIdentity {
+            id: "sidecar~10.0.0.1~web.front~front.svc.cluster.local".into(),
+            metadata: json!({"NAMESPACE": "front"}),
+            locality: Locality::default(),
+            extensions: Vec::new(),
+        };
+        View::new(mesh.snapshot(), Arc::new(Proxy::parse(node).expect("a good node")))
+    }
+
+    #[test]
+    fn every_kind_has_its_types() {
+        let mut mesh = Mesh::new();
+        let view = view(&mut mesh);
+        for (keys, expected) in [
+            (&["Sidecar/front/a"][..], "cds lds rds"),
+            (&["VirtualService/front/a"], "cds lds rds"),
+            (&["DestinationRule/front/a"], "cds eds lds rds"),
+            (&["ServiceEntry/front/a"], "cds eds lds rds"),
+            (&["Endpoints/front/a"], "eds"),
+            (&["PeerAuthentication/front/a"], "cds eds lds"),
+            (&["PeerAuthentication/istio-system/a"], "cds eds lds"),
+            (&["PeerAuthentication/back/a"], "cds eds"),
+            (&["AuthorizationPolicy/front/a"], "lds"),
+            (&["RequestAuthentication/front/a"], "lds"),
+            (&["Telemetry/front/a"], "lds"),
+            (&["Gateway/front/a"], ""),
+            (&["DNSName/front/a"], ""),
+            (&["DNSName/front/a", "Endpoints/front/a"], "eds"),
+            (&["PeerAuthentication/back/a", "Sidecar/front/a"], "cds eds lds rds"),
+        ] {
+            let types = affected(&view, &push(keys, Reason::Config, false, &mut mesh));
+            assert_eq!(
+                types.iter().map(ResourceType::short).collect::<Vec<_>>().join(" "),
+                expected,
+                "{keys:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn reasons_count_too() {
+        let mut mesh = Mesh::new();
+        let view = view(&mut mesh);
+        let headless = push(&["ServiceEntry/front/a"], Reason::HeadlessEndpoint, false, &mut mesh);
+        assert_eq!(
+            affected(&view, &headless),
+            [EDS, LDS],
+            "endpoints of a headless service are in its listeners"
+        );
+        let mut both = headless.clone();
+        both.reasons.insert(Reason::Endpoint, 1);
+        assert_eq!(affected(&view, &both), ALL);
+        assert_eq!(affected(&view, &push(&[], Reason::Global, true, &mut mesh)), ALL);
+        assert_eq!(affected(&view, &push(&[], Reason::Unknown, false, &mut mesh)), []);
+    }
+
+    #[test]
+    fn what_came_into_view_or_left_it_is_relevant() {
+        let sidecar = json!({"apiVersion": "networking.istio.io/v1", "kind": "Sidecar",
+            "metadata": {"name": "default", "namespace": "front"}, "spec": {"egress": [{"hosts": ["./*"]}]}});
+        let service = |namespace: &str| {
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": namespace},
+                   "spec": {"clusterIP": "10.1.0.1", "ports": [{"name": "http", "port": 80}]}})
+        };
+        let good = |value| match read(value) {
+            Ok(Reading::Object(object, _)) => Change::Apply(object),
+            other => panic!("a good object, not {other:?}"),
+        };
+        let mut mesh = Mesh::new();
+        mesh.apply([service("front"), service("back")].map(good).into_iter().collect());
+        let before = view(&mut mesh);
+        let near = "ServiceEntry/front/a.front.svc.cluster.local";
+        let far = "ServiceEntry/back/a.back.svc.cluster.local";
+        let keys = ["Gateway/front/g", near, far];
+        let words =
+            |keys: BTreeSet<ConfigKey>| keys.into_iter().map(|k| k.namespace.to_string()).collect::<Vec<_>>();
+        let request = push(&keys, Reason::Config, false, &mut mesh);
+        assert_eq!(words(relevant(&before, &request)), ["back", "front"], "all but the gateway");
+
+        mesh.apply([sidecar].map(good).into_iter().collect());
+        let change = push(&["Sidecar/front/default"], Reason::Config, false, &mut mesh);
+        let after = before.advance(mesh.snapshot(), &change);
+        let request = push(&keys, Reason::Config, false, &mut mesh);
+        assert_eq!(words(relevant(&after, &request)), ["back", "front"], "it has just left the view");
+        let later = after.advance(mesh.snapshot(), &change);
+        assert_eq!(words(relevant(&later, &request)), ["front"]);
+    }
 }

@@ -52,7 +52,8 @@ async fn serve<W: Wire>(
     out: &mpsc::Sender<Result<W::Response, Status>>,
 ) -> Result<(), Status> {
     let Some(mut first) = requests.message().await? else { return Ok(()) };
-    let node = W::take_node(&mut first).ok_or_else(|| Status::invalid_argument("missing node information"))?;
+    let node =
+        W::take_node(&mut first).ok_or_else(|| Status::invalid_argument("missing node information"))?;
     let proxy = Proxy::parse(identity(node)).map_err(|e| Status::invalid_argument(e.to_string()))?;
     let (name, istio_version) = (proxy.id.clone(), proxy.metadata.istio_version.clone());
     let slot = Slot::default();

@@ -24,7 +24,11 @@ pub fn router(hub: Arc<Hub>) -> Router {
 
 /// 200 once there is a mesh to serve.
 async fn ready(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
-    if hub.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "no mesh yet\n") }
+    if hub.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "no mesh yet\n")
+    }
 }
 
 async fn metrics(State(hub): State<Arc<Hub>>) -> impl IntoResponse {

@@ -41,5 +41,9 @@ fn json(value: Value) -> serde_json::Value {
 /// A whole number stays one.
 #[allow(clippy::cast_possible_truncation)] // checked to be whole and small
 fn number(n: f64) -> serde_json::Value {
-    if n.fract() == 0.0 && n.abs() < 9e15 { (n as i64).into() } else { Number::from_f64(n).map_or(serde_json::Value::Null, Into::into) }
+    if n.fract() == 0.0 && n.abs() < 9e15 {
+        (n as i64).into()
+    } else {
+        Number::from_f64(n).map_or(serde_json::Value::Null, Into::into)
+    }
 }

@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3 as pb;
 use envoy_types::pb::google::protobuf::Any;
 use envoy_types::pb::google::rpc::Status as RpcStatus;
-use xdslab_protocol::{NackDetail, Request, RequestNames, Response, ResourceType, Variant, Violation};
+use xdslab_protocol::{NackDetail, Request, RequestNames, ResourceType, Response, Variant, Violation};
 
 /// One variant's messages.
 pub trait Wire: Send + 'static {
@@ -84,7 +84,8 @@ impl Wire for Delta {
 
     fn read(request: Self::Request) -> Result<Request, Violation> {
         let versions = request.initial_resource_versions.into_iter();
-        let mut initial_versions: Vec<_> = versions.map(|(n, v)| (ArcStr::from(n), ArcStr::from(v))).collect();
+        let mut initial_versions: Vec<_> =
+            versions.map(|(n, v)| (ArcStr::from(n), ArcStr::from(v))).collect();
         initial_versions.sort();
         Ok(Request {
             resource_type: ResourceType::from_type_url(&request.type_url)?,

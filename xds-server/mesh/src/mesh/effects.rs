@@ -112,10 +112,10 @@ impl Effects {
         self.add(kind, hostname.clone(), namespace.clone(), Reason::Endpoint);
         match headless {
             Some(Headless::Http) => {
-                self.add(ConfigKind::DnsName, hostname, namespace, Reason::HeadlessEndpoint)
+                self.add(ConfigKind::DnsName, hostname, namespace, Reason::HeadlessEndpoint);
             }
             Some(Headless::Tcp) => {
-                self.add(ConfigKind::ServiceEntry, hostname, namespace, Reason::HeadlessEndpoint)
+                self.add(ConfigKind::ServiceEntry, hostname, namespace, Reason::HeadlessEndpoint);
             }
             None => {}
         }

@@ -334,10 +334,9 @@ fn settled(service: &Service, mesh: &api::MeshConfig, namespace: Option<&Labels>
     }
     match of_namespace.map_or(policy.default_visibility, |p| p.visibility) {
         api::Visibility::Unset | api::Visibility::Public => declared,
-        api::Visibility::None => hidden(),
         api::Visibility::Namespace if declared.is_visible(&service.namespace, &service.namespace) => {
             ExportTo::new([arcstr::literal!(".")])
         }
-        api::Visibility::Namespace => hidden(),
+        api::Visibility::Namespace | api::Visibility::None => hidden(),
     }
 }

@@ -14,7 +14,7 @@ use crate::object::{Config, Labels};
 
 /// The services of one entry, in the order of its hosts and addresses.
 pub(crate) fn from_service_entry(entry: &Config<ServiceEntry>, namespace: Option<&Labels>) -> Vec<Service> {
-    let addresses: Vec<ArcStr> = entry.spec.addresses.iter().filter_map(|a| ip_address(a)).collect();
+    let addresses: Vec<ArcStr> = entry.spec.addresses.iter().filter_map(ip_address).collect();
     let addresses = if addresses.is_empty() { vec![literal!("0.0.0.0")] } else { addresses };
     let hosts = entry.spec.hosts.iter();
     hosts.flat_map(|host| addresses.iter().map(move |a| service(entry, host, a, namespace))).collect()

@@ -118,7 +118,7 @@ fn locality_config(setting: &LocalitySetting<'_>, ejects: bool) -> Option<Locali
         LocalitySetting::Locality { setting, forced } => {
             let fails_over = !setting.failover.is_empty() || !setting.failover_priority.is_empty();
             let weighted = !setting.distribute.is_empty() || (fails_over && (ejects || *forced));
-            weighted.then(|| LocalityConfigSpecifier::LocalityWeightedLbConfig(LocalityWeightedLbConfig {}))
+            weighted.then_some(LocalityConfigSpecifier::LocalityWeightedLbConfig(LocalityWeightedLbConfig {}))
         }
     }
 }

@@ -135,18 +135,14 @@ impl Inbound<'_> {
         cluster.cluster_discovery_type = Some(ClusterDiscoveryType::Type(kind.into()));
         cluster.common_lb_config = Some(CommonLbConfig::default());
         cluster.alt_stat_name = self.stat_name(&name);
-        match &self.at {
-            Some(at) => {
-                tail.load_assignment = Some(assignment(&name, at.address.clone()));
-                if !at.is_loopback {
-                    cluster.upstream_bind_config = Some(source_address(view.proxy.ip_mode()));
-                }
-            }
-            None => {
-                cluster.lb_policy = LbPolicy::ClusterProvided.into();
-                cluster.cleanup_interval = Some(NEVER);
-                cluster.upstream_bind_config = Some(source_address(view.proxy.ip_mode()));
-            }
+        if let Some(at) = &self.at {
+            tail.load_assignment = Some(assignment(&name, at.address.clone()));
+        } else {
+            cluster.lb_policy = LbPolicy::ClusterProvided.into();
+            cluster.cleanup_interval = Some(NEVER);
+        }
+        if self.at.as_ref().is_none_or(|at| !at.is_loopback) {
+            cluster.upstream_bind_config = Some(source_address(view.proxy.ip_mode()));
         }
         let rule = self.primary.and_then(|p| view.scope.inbound_rule(&p.service.hostname));
         let policy = rule.and_then(|r| r.spec.traffic_policy.as_ref());

@@ -106,7 +106,7 @@ impl<'a> Assignment<'a> {
         let subset = self.rule.and_then(|r| r.subsets.iter().find(|s| s.name == self.subset));
         let wanted = subset.map_or(none, |s| s.labels.clone());
         let sends_unhealthy = self.outlier.is_none_or(|o| o.min_health_percent <= 0);
-        let node = &view.proxy.metadata.node_name;
+        let home = &view.proxy.metadata.node_name;
         let foreign = is_cluster_local(&service.hostname, view) && !of_this_cluster(view);
         self.endpoints.endpoints.iter().filter(move |e| {
             let of_port =
@@ -118,7 +118,7 @@ impl<'a> Assignment<'a> {
                 Health::Unhealthy => sends_unhealthy,
                 Health::Healthy | Health::Unknown => true,
             };
-            let near = !service.node_local || e.node == *node;
+            let near = !service.node_local || e.node == *home;
             of_port
                 && addressable
                 && usable
