@@ -24,14 +24,28 @@ fn the_client_shares_no_protocol_code_with_the_server() {
     assert!(!reached.contains("xdslab-protocol"), "a server bug must not be mirrored in the client");
 }
 
+/// What cargo knows of the packages that are built on this platform; only these are sure to be downloaded.
 fn metadata() -> Value {
-    let out = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+    let platform = host();
+    let arguments =
+        ["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", &platform];
+    serde_json::from_str(&printed(env!("CARGO"), &arguments)).expect("cargo prints JSON")
+}
+
+fn host() -> String {
+    let version = printed("rustc", &["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("rustc names its host").to_owned()
+}
+
+fn printed(program: &str, arguments: &[&str]) -> String {
+    let out = Command::new(program)
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .expect("cargo runs");
+        .expect("the program runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    serde_json::from_slice(&out.stdout).expect("cargo prints JSON")
+    String::from_utf8(out.stdout).expect("text")
 }
 
 fn name_of(metadata: &Value, id: &str) -> String {

@@ -9,4 +9,4 @@ mod server;
 pub mod source;
 
 pub use server::{Config, Server, StartError};
-pub use xdslab_protocol::Semantics;
+pub use xdslab_protocol::{ResourceType, Semantics};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arcstr::ArcStr;
 use tokio::time::Instant;
-use xdslab_protocol::ResourceType;
+use xdslab_server::ResourceType;
 use xdslab_server::observe::{Event, Happening};
 
 /// The account of all proxies since the run began.
