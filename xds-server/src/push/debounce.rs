@@ -114,11 +114,12 @@ mod tests {
                     free = now + busy;
                 }
             }
-            if free <= now && debounce.deadline().is_some_and(|deadline| deadline <= at(now)) {
-                if let Some((effects, _)) = debounce.take(at(now)) {
-                    done.push(format!("f{}@{now}", effects.reasons[&Reason::Config]));
-                    free = now + busy;
-                }
+            if free <= now
+                && debounce.deadline().is_some_and(|deadline| deadline <= at(now))
+                && let Some((effects, _)) = debounce.take(at(now))
+            {
+                done.push(format!("f{}@{now}", effects.reasons[&Reason::Config]));
+                free = now + busy;
             }
         }
         done.join(" ")
