@@ -20,7 +20,7 @@ use xdslab_sim::scenario::{
     ControlPlane, EnvoyFleet, Fleet, InProcess, MeshFolder, Options, Plan, Probe, Scenario, proxy_name,
 };
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const STATIC: [&str; 4] = ["agent", "prometheus_stats", "sds-grpc", "xds-grpc"];
 

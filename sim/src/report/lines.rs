@@ -62,7 +62,7 @@ impl<W: Write> Listener for Lines<W> {
                 }
             }
             Event::Starting { ready, wanted } => {
-                self.progress(*ready, *wanted, "Envoy is up", "Envoys are up")
+                self.progress(*ready, *wanted, "Envoy is up", "Envoys are up");
             }
             Event::Acked { acked, wanted } => self.progress(*acked, *wanted, "has ACKed", "have ACKed"),
             Event::Failed { proxy, reason } => self.say(format_args!("      failed: {proxy}: {reason}")),
@@ -100,6 +100,6 @@ pub(super) fn outline(result: &StepResult) -> String {
     parts.extend(watched.endpoints.map(|endpoints| format!("{} endpoints", count(endpoints))));
     parts.extend(watched.allocated.map(|allocated| format!("{} allocated", bytes(allocated))));
     parts.extend(watched.rss.map(|rss| format!("{} RSS", bytes(rss))));
-    parts.extend(result.converged.map(|all| format!("all ACKed after {}", time(all))));
+    parts.extend(result.converged.map(|all| format!("all ACKed in {}", time(all))));
     parts.join(", ")
 }

@@ -68,17 +68,8 @@ fn watched(run: &Run) -> Table {
 }
 
 fn total(run: &Run) -> Table {
-    let heads = [
-        "Envoys",
-        "ACKed after",
-        "all after",
-        "clusters",
-        "endpoints",
-        "pushes",
-        "bytes",
-        "allocated",
-        "PSS",
-    ];
+    let heads =
+        ["Envoys", "ACKed in", "all in", "clusters", "endpoints", "pushes", "bytes", "allocated", "PSS"];
     let mut table = new(["step"].into_iter().chain(heads));
     for step in &run.steps {
         let first = [
@@ -126,11 +117,14 @@ pub fn comparison(report: &Report) -> Option<String> {
 
 fn new<'a>(heads: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
     let heads = heads.into_iter().enumerate().map(|(at, head)| {
         let cell = Cell::new(head);
         if at == 0 || head == "figure" { cell } else { cell.set_alignment(CellAlignment::Right) }
     });
     table.set_header(heads);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
     table
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,6 +19,8 @@ use crate::envoy::XdsStats;
 pub struct External {
     address: SocketAddr,
     view: EnvoyView,
+    /// What each Envoy showed last, and since when.
+    seen: Mutex<BTreeMap<String, (XdsStats, Instant)>>,
 }
 
 /// For so long nothing may come before all counts as taken: a debounce, and the time to notice a file.
@@ -29,7 +32,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl External {
     /// The control plane at `address`, with the Envoys that connect to it.
     pub fn new(address: SocketAddr, view: EnvoyView) -> Self {
-        Self { address, view }
+        Self { address, view, seen: Mutex::default() }
+    }
+
+    /// Since when an Envoy shows this.
+    fn note(&self, name: &str, stats: XdsStats) -> Instant {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match seen.get(name) {
+            Some((before, since)) if *before == stats => *since,
+            _ => {
+                let now = Instant::now();
+                seen.insert(name.to_owned(), (stats, now));
+                now
+            }
+        }
     }
 
     async fn look(&self, name: &str) -> Option<XdsStats> {
@@ -52,21 +68,21 @@ impl ControlPlane for External {
     }
 
     async fn acked(&self, proxies: &BTreeSet<String>, progress: &watch::Sender<usize>) -> Instant {
-        let mut seen: BTreeMap<&String, XdsStats> = BTreeMap::new();
-        let mut changed = Instant::now();
+        let begun = Instant::now();
         loop {
+            let (mut served, mut changed) = (0, None);
             for name in proxies {
-                if let Some(stats) = self.look(name).await
-                    && seen.get(name) != Some(&stats)
-                {
-                    seen.insert(name, stats);
-                    changed = Instant::now();
+                if let Some(stats) = self.look(name).await {
+                    served += usize::from(is_served(&stats));
+                    changed = changed.max(Some(self.note(name, stats)));
                 }
             }
-            let served = seen.values().filter(|stats| is_served(stats)).count();
             progress.send_if_modified(|before| std::mem::replace(before, served) != served);
-            if served == proxies.len() && changed.elapsed() >= QUIET {
-                return changed;
+            if served == proxies.len()
+                && begun.elapsed() >= QUIET
+                && changed.is_none_or(|at| at.elapsed() >= QUIET)
+            {
+                return changed.unwrap_or(begun);
             }
             sleep(PAUSE).await;
         }

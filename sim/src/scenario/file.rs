@@ -210,7 +210,7 @@ struct WrittenStep {
 }
 
 /// How long a step may take where nothing is said.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 impl Written {
     fn check(self, file: &Path) -> Result<Scenario, ScenarioError> {

@@ -1,5 +1,6 @@
 //! Scenarios: what is done to a mesh step by step, the runner that does it with real Envoys, and the events it emits.
 
+mod checks;
 mod choice;
 mod envoys;
 mod event;

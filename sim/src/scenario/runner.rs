@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use xdslab_mesh::object::kubernetes::Pod;
 
+use super::checks::{Situation, checks};
 use super::choice::Choice;
 use super::event::{Environment, Event, Millis, Opening, Outcome, StepResult};
-use super::expect::{Check, Verdict};
-use super::figure::{Figure, Figures, Quantity, Unit};
+use super::figure::Figures;
 use super::file::Purge;
 use super::lab::{ControlPlane, Fleet, LabError, Traffic, proxy_name};
 use super::measure;
@@ -55,6 +55,9 @@ impl<C: ControlPlane, F: Fleet> Runner<C, F> {
         run.run(self.environment, self.stop).await
     }
 }
+
+/// Between two looks whether all still run.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Sends events and knows the time.
 #[derive(Clone, Debug)]
@@ -155,6 +158,7 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         let running = self.fleet.running();
         let converged = self.wait(&running, deadline, true).await.map(since(begun));
         let failed = self.tell_failures().await;
+        let running = self.fleet.running();
 
         let (watched, proxies) = self.measure(&running, traffic.as_ref()).await;
         let mesh = self.mesh.as_ref();
@@ -174,7 +178,10 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             injected: pods.len(),
             checks: Vec::new(),
         };
-        result.checks = self.check(step, &result, &running, &names, failed);
+        let late = if converged.is_some() { Vec::new() } else { self.control.late(&running) };
+        let watch = &self.plan.watch;
+        let fleet = Situation { wanted: names.len(), failed, late, watch, variables: self.plan.variables };
+        result.checks = checks(step, &result, &fleet);
         sleep(step.hold).await;
         Ok(result)
     }
@@ -231,17 +238,44 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
     }
 
     /// Waits until `proxies` have ACKed, by the control plane's account, and, if `settled`, until their own figures
-    /// agree. When the last one ACKed; nothing if not all of this was so before the deadline.
+    /// agree. When the last one ACKed; nothing if not all of this was so before the deadline. One that ends meanwhile is
+    /// waited for no longer.
     async fn wait(&self, proxies: &BTreeSet<String>, deadline: Instant, settled: bool) -> Option<Instant> {
         let wanted = proxies.len();
         let work = async |progress: &watch::Sender<usize>| {
-            let at = self.control.acked(proxies, progress).await;
-            if settled {
-                measure::settled(&self.fleet.probe(), proxies, || self.control.traffic()).await;
+            let mut alive = proxies.clone();
+            loop {
+                tokio::select! {
+                    at = self.taken(&alive, settled, progress) => return at,
+                    running = self.fewer(&alive) => alive = running,
+                }
             }
-            at
         };
         told(work, deadline, |acked| Event::Acked { acked, wanted }, &self.teller).await
+    }
+
+    async fn taken(
+        &self,
+        proxies: &BTreeSet<String>,
+        settled: bool,
+        progress: &watch::Sender<usize>,
+    ) -> Instant {
+        let at = self.control.acked(proxies, progress).await;
+        if settled {
+            measure::settled(&self.fleet.probe(), proxies, || self.control.traffic()).await;
+        }
+        at
+    }
+
+    /// Waits until some of `proxies` no longer run; those that still do.
+    async fn fewer(&self, proxies: &BTreeSet<String>) -> BTreeSet<String> {
+        loop {
+            sleep(LOOK).await;
+            let running: BTreeSet<_> = proxies.intersection(&self.fleet.running()).cloned().collect();
+            if running.len() < proxies.len() {
+                return running;
+            }
+        }
     }
 
     async fn tell_failures(&mut self) -> usize {
@@ -272,53 +306,6 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
             }
         }
         (watched, proxies)
-    }
-
-    fn check(
-        &self,
-        step: &PlannedStep,
-        result: &StepResult,
-        running: &BTreeSet<String>,
-        wanted: &BTreeSet<String>,
-        failed: usize,
-    ) -> Vec<Check> {
-        let mut checks = Vec::new();
-        if failed > 0 || running.len() < wanted.len() {
-            checks.push(missed("envoys that run", wanted.len().to_string(), format!("{}", running.len())));
-        }
-        if result.converged.is_none() {
-            let late = self.control.late(running);
-            let seen = if late.is_empty() {
-                "clusters still warm, or are not those that were sent".to_owned()
-            } else {
-                let shown: Vec<_> = late.iter().take(3).map(String::as_str).collect();
-                format!("{} have not: {}", late.len(), shown.join(", "))
-            };
-            checks.push(missed("ACKs", format!("all within {} s", step.deadline.as_secs()), seen));
-        }
-        if result.proxy.is_none() {
-            checks.push(missed(
-                "watched proxy",
-                format!("a pod {}", self.plan.watch),
-                "none runs".to_owned(),
-            ));
-        }
-        checks.extend(step.expect.iter().map(|(figure, expectation)| {
-            let seen = figure_of(result, *figure);
-            let variables = self.plan.variables;
-            let verdict = match seen {
-                Some(seen) if expectation.is_met(seen, variables) => Verdict::Met,
-                Some(_) => Verdict::Missed,
-                None => Verdict::Unknown,
-            };
-            Check {
-                figure: figure.to_string(),
-                expected: expectation.show(variables),
-                seen: seen.map_or("nothing".to_owned(), |seen| show(seen, figure.quantity.unit())),
-                verdict,
-            }
-        }));
-        checks
     }
 }
 
@@ -360,29 +347,6 @@ async fn told<T>(
         }
     };
     tokio::join!(work, telling).0
-}
-
-fn missed(figure: &str, expected: String, seen: String) -> Check {
-    Check { figure: figure.to_owned(), expected, seen, verdict: Verdict::Missed }
-}
-
-fn figure_of(result: &StepResult, figure: Figure) -> Option<u64> {
-    match figure.quantity {
-        Quantity::Envoys => u64::try_from(result.envoys).ok(),
-        Quantity::Pushed => result.pushed,
-        Quantity::Converged => result.converged,
-        quantity if figure.is_total => result.total.get(quantity),
-        quantity => result.watched.get(quantity),
-    }
-}
-
-#[allow(clippy::cast_precision_loss)] // shown with one decimal
-fn show(value: u64, unit: Unit) -> String {
-    match unit {
-        Unit::Count => value.to_string(),
-        Unit::Bytes => format!("{:.1} MiB", value as f64 / f64::from(1 << 20)),
-        Unit::Time => format!("{value} ms"),
-    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ mod tests {
         let without_comments = example.lines().skip_while(|l| l.starts_with('#'));
         assert!(
             without_comments.eq(made.lines()),
-            "make it again: sim topology --crowd --namespaces 50 --services 1"
+            "make it again: sim topology --crowd --no-bookinfo --namespaces 50 --services 1"
         );
     }
 }

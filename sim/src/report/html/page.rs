@@ -63,8 +63,8 @@ const TERMS: [(&str, &str); 8] = [
          connects anew is sent everything.",
     ),
     (
-        "ACKed after",
-        "From the change until every proxy that was running had taken it; <b>all after</b> counts those that the step starts, too.",
+        "ACKed in",
+        "From the change until every proxy that was running had taken it; <b>all in</b> counts those that the step starts, too.",
     ),
     (
         "Allocated",

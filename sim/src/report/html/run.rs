@@ -110,10 +110,10 @@ fn card(out: &mut String, step: &StepResult, before: Option<&StepResult>) {
     row("endpoints", step.watched.endpoints, Unit::Count);
     row("Envoys", u64::try_from(step.envoys).ok(), Unit::Count);
     if step.pushed.is_some() {
-        row("ACKed after", step.pushed, Unit::Time);
+        row("ACKed in", step.pushed, Unit::Time);
     }
     if step.pushed != step.converged {
-        row("all after", step.converged, Unit::Time);
+        row("all in", step.converged, Unit::Time);
     }
     let _ = write!(out, "</dl><p>{}</p></div>", escaped(&step.about));
 }
@@ -229,8 +229,8 @@ fn tables(out: &mut String, run: &Run) {
     });
     let total = [
         ("Envoys", Quantity::Envoys),
-        ("ACKed after", Quantity::Pushed),
-        ("all after", Quantity::Converged),
+        ("ACKed in", Quantity::Pushed),
+        ("all in", Quantity::Converged),
         ("clusters", Quantity::Clusters),
         ("endpoints", Quantity::Endpoints),
         ("pushes", Quantity::Pushes),

@@ -46,7 +46,7 @@ steps:
     assert!(matches!(&scenario.envoys, Envoys::Named(names) if names.len() == 2));
     assert_eq!(scenario.versions, ["1.36.4", "1.40.0"]);
     let [first, second] = &scenario.steps[..] else { panic!("{scenario:?}") };
-    assert_eq!((first.deadline, second.deadline), (Duration::from_secs(30), Duration::from_secs(120)));
+    assert_eq!((first.deadline, second.deadline), (Duration::from_secs(30), Duration::from_mins(2)));
     assert_eq!((first.hold, second.hold), (Duration::ZERO, Duration::from_millis(1500)));
     assert_eq!((first.purge, second.purge), (None, Some(Purge::SoftLimit)));
     assert_eq!(second.scale, BTreeMap::from([("web.front".to_owned(), 3)]));

@@ -8,7 +8,7 @@ use xdslab_mesh::{Change, ChangeSet};
 use super::*;
 use crate::scenario::event::{Gauges, Sample};
 use crate::scenario::lab::{Probe, STATIC_CLUSTERS};
-use crate::scenario::{Options, Scenario};
+use crate::scenario::{Options, Scenario, Verdict};
 
 /// A mesh without a scope: every proxy has a cluster for each service.
 #[derive(Debug, Default)]
@@ -18,8 +18,10 @@ struct World {
     running: BTreeMap<String, u64>,
     /// Proxies of this name never ACK.
     deaf: Option<String>,
-    /// Proxies of this name end at once.
+    /// Proxies of this name do not start.
     broken: Option<String>,
+    /// Proxies of this name never ACK, and end after a while.
+    dying: Option<String>,
     failures: Vec<(String, String)>,
     stopped: u8,
 }
@@ -76,12 +78,9 @@ impl ControlPlane for Fake {
     }
 
     fn late(&self, proxies: &BTreeSet<String>) -> Vec<String> {
-        let deaf = self.0.lock().unwrap().deaf.clone();
-        proxies
-            .iter()
-            .filter(|name| deaf.as_ref().is_some_and(|deaf| name.starts_with(deaf)))
-            .cloned()
-            .collect()
+        let world = self.0.lock().unwrap();
+        let silent: Vec<_> = world.deaf.iter().chain(&world.dying).collect();
+        proxies.iter().filter(|name| silent.iter().any(|silent| name.starts_with(*silent))).cloned().collect()
     }
 
     fn traffic(&self) -> Option<BTreeMap<String, Traffic>> {
@@ -107,6 +106,15 @@ impl Fleet for Fake {
             }
             world.running.insert(name.clone(), STATIC_CLUSTERS);
             world.send(&name);
+            if world.dying.as_ref().is_some_and(|dying| name.starts_with(dying)) {
+                let world = self.0.clone();
+                tokio::spawn(async move {
+                    sleep(Duration::from_millis(700)).await;
+                    let mut world = world.lock().unwrap();
+                    world.running.remove(&name);
+                    world.failures.push((name, "killed".to_owned()));
+                });
+            }
         }
         progress.send_replace(world.running.len());
     }
@@ -244,7 +252,10 @@ async fn an_envoy_that_fails_does_not_end_the_run() {
     let results = results(&events);
     assert_eq!(results.len(), 4);
     let missed: Vec<_> = results[0].missed().map(ToString::to_string).collect();
-    assert_eq!(missed, ["envoys that run: expected 8, seen 7", "envoys: expected 8, seen 7"]);
+    assert_eq!(
+        missed,
+        ["running Envoys: expected 8, seen 7, and 1 that failed", "envoys: expected 8, seen 7"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,10 +267,23 @@ async fn a_proxy_that_never_acks_costs_the_deadline() {
     assert_eq!(results[0].converged, None);
     let missed: Vec<_> = results[0].missed().map(ToString::to_string).collect();
     assert!(
-        missed[0].starts_with("ACKs: expected all within 5 s, seen 1 have not: productpage-v1-"),
+        missed[0].starts_with("ACKs: expected all within 5 s, seen 1 that have not: productpage-v1-"),
         "{missed:?}"
     );
     assert!(results[0].ended - results[0].started >= 5000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_ends_is_waited_for_no_longer() {
+    let world = World { dying: Some("details-v1-".to_owned()), ..World::default() };
+    let (events, outcome, _) = run(world, CancellationToken::new()).await;
+    assert_eq!(outcome, Outcome::Missed);
+    let results = results(&events);
+    assert!(results[0].ended - results[0].started < 2000, "{:?}", results[0]);
+    assert_eq!(results[0].envoys, 7, "{:?}", results[0]);
+    let missed: Vec<_> = results[0].missed().map(ToString::to_string).collect();
+    assert_eq!(missed[0], "running Envoys: expected 8, seen 7, and 1 that failed");
+    assert!(events.iter().any(|e| matches!(e, Event::Failed { reason, .. } if reason == "killed")));
 }
 
 #[tokio::test(start_paused = true)]
