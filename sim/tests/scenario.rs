@@ -190,7 +190,7 @@ async fn comes_back(api: Api) {
     let productpage = |case: &str| BTreeMap::from([(name.clone(), golden(case, "default.productpage-v1-0"))]);
     expect(&fleet, &productpage("1-bookinfo"), "at first").await;
 
-    server.shutdown().await;
+    server.shutdown().await.expect("it ends");
     let names: BTreeSet<String> = fleet.running();
     let until = Instant::now() + LIMIT;
     for name in &names {
@@ -216,7 +216,7 @@ async fn comes_back(api: Api) {
     }
     assert_eq!(fleet.running(), names);
     fleet.stop().await;
-    server.shutdown().await;
+    server.shutdown().await.expect("it ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]

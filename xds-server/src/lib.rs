@@ -8,5 +8,5 @@ pub mod serve;
 mod server;
 pub mod source;
 
-pub use server::{Config, Server, StartError};
+pub use server::{Config, RunError, Server, StartError};
 pub use xdslab_protocol::{ResourceType, Semantics};

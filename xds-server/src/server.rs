@@ -4,26 +4,30 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
-use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::server::TcpIncoming;
 use xdslab_mesh::{ChangeSet, Effects, Mesh};
 use xdslab_protocol::Semantics;
 
 use crate::observe::{Event, Happening};
 use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
-use crate::serve::{Ads, ConnectionStatus, Hub, router};
+use crate::serve::{ConnectionStatus, Hub, SERVICES, router, routes};
 use crate::source::{Batch, FileSource, Pace, Problem, SourceError, watch};
 
 /// Changes that may wait to be taken in.
 const WAITING: usize = 16;
-/// Largest request that is taken, as istiod's default; bigger ones end the stream.
-const MAX_REQUEST: usize = 4 << 20;
+/// Between two pings on a silent connection, as istiod's default.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long a ping may go unanswered, as istiod's default.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams on one connection, as istiod's default.
+const MAX_STREAMS: u32 = 100_000;
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -36,18 +40,21 @@ pub struct Config {
     pub debounce: DebounceOptions,
     /// Whose reading of the protocol streams follow.
     pub semantics: Semantics,
+    /// How long streams and connections may take to end at the shutdown.
+    pub grace: Duration,
     /// Files and folders of the mesh, watched; none for a mesh that only [`Server::apply`] fills.
     pub files: Vec<PathBuf>,
 }
 
 impl Default for Config {
-    /// Any port of the loopback, no HTTP, no files.
+    /// Any port of the loopback, no HTTP, no files, and ten seconds to end, as istiod's `--shutdownDuration`.
     fn default() -> Self {
         Self {
             grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
             http: None,
             debounce: DebounceOptions::default(),
             semantics: Semantics::default(),
+            grace: Duration::from_secs(10),
             files: Vec::new(),
         }
     }
@@ -69,6 +76,25 @@ pub enum StartError {
     },
 }
 
+/// Why a running server cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// gRPC no longer listens.
+    #[error("gRPC ended")]
+    Grpc(#[source] tonic::transport::Error),
+    /// HTTP no longer listens.
+    #[error("HTTP ended")]
+    Http(#[source] io::Error),
+    /// A part of the server ended that must not.
+    #[error("a task of the server ended")]
+    Task(#[source] JoinError),
+    /// Streams or connections had not ended when the time for it was over.
+    #[error("not all connections ended within {0:?}")]
+    Late(Duration),
+}
+
+type Tasks = JoinSet<Result<(), RunError>>;
+
 /// A running server. Dropping it ends it at once; [`Server::shutdown`] ends it in order.
 #[derive(Debug)]
 pub struct Server {
@@ -77,44 +103,55 @@ pub struct Server {
     http: Option<SocketAddr>,
     problems: Vec<Problem>,
     changes: mpsc::Sender<ChangeSet>,
-    cancel: CancellationToken,
-    tasks: JoinSet<()>,
+    grace: Duration,
+    cancel: DropGuard,
+    tasks: Tasks,
 }
 
 impl Server {
-    /// Loads the mesh and listens. When it returns, clients can connect.
+    /// Listens and loads the mesh. When it returns, clients can connect; until then `/ready` says that it is not.
     ///
     /// # Errors
     /// When a file that was named does not exist, or an address is taken.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let cancel = CancellationToken::new();
+        let guard = cancel.clone().drop_guard();
         let hub = Arc::new(Hub::new(config.semantics, config.debounce.concurrency(), cancel.clone()));
         let (changes, incoming) = mpsc::channel(WAITING);
         let (mut mesh, mut tasks, mut problems) = (Mesh::new(), JoinSet::new(), Vec::new());
-        let grpc = listen(config.grpc).await?;
-        let http = match config.http {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
+        let (grpc, grpc_addr) = listen(config.grpc).await?;
+        let mut http_addr = None;
+        if let Some(address) = config.http {
+            let (listener, address) = listen(address).await?;
+            http_addr = Some(address);
+            tasks.spawn(serve_http(listener, hub.clone(), cancel.clone()));
+        }
         if !config.files.is_empty() {
             let (source, batch) = FileSource::load(config.files)?;
             problems = batch.problems;
             mesh.apply(batch.changes);
-            tasks.spawn(follow(source, changes.clone(), cancel.clone()));
+            tasks.spawn(follow(source, hub.clone(), changes.clone(), cancel.clone()));
         }
-        let versions = Versions::default();
-        let everything = Effects { forced: true, ..Effects::default() };
-        push(&hub, &mut mesh, &versions, everything, Instant::now());
-        let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
-        let grpc_addr = address(&grpc, config.grpc);
-        let http_addr = http.as_ref().zip(config.http).map(|(listener, asked)| address(listener, asked));
+        let mut pipeline = Pipeline {
+            hub: hub.clone(),
+            mesh,
+            versions: Versions::default(),
+            debounce: Debounce::new(config.debounce),
+            batches: 0,
+        };
+        pipeline.push(Effects { forced: true, ..Effects::default() }, Instant::now());
         tasks.spawn(serve_grpc(grpc, hub.clone(), cancel.clone()));
-        if let Some(listener) = http {
-            tasks.spawn(serve_http(listener, hub.clone(), cancel.clone()));
-        }
-        let debounce = Debounce::new(config.debounce);
-        tasks.spawn(pushes(hub.clone(), mesh, versions, incoming, debounce, cancel.clone()));
-        Ok(Self { hub, grpc: grpc_addr, http: http_addr, problems, changes, cancel, tasks })
+        tasks.spawn(pipeline.run(incoming, cancel));
+        Ok(Self {
+            hub,
+            grpc: grpc_addr,
+            http: http_addr,
+            problems,
+            changes,
+            grace: config.grace,
+            cancel: guard,
+            tasks,
+        })
     }
 
     /// Where gRPC listens.
@@ -132,10 +169,17 @@ impl Server {
         &self.problems
     }
 
+    /// Services of the mesh as it was last pushed.
+    pub fn services(&self) -> usize {
+        self.hub.services()
+    }
+
     /// Hands over changes that are to be seen at once. They are pushed when the debounce lets them.
     pub async fn apply(&self, changes: ChangeSet) {
-        // The receiver lives as long as the server.
-        let _ = self.changes.send(changes).await;
+        self.hub.expect(1);
+        if self.changes.send(changes).await.is_err() {
+            self.hub.done(1);
+        }
     }
 
     /// What happens from now on. A slow listener loses the oldest events.
@@ -148,94 +192,169 @@ impl Server {
         self.hub.statuses()
     }
 
-    /// Ends all streams and waits until everything has stopped.
-    pub async fn shutdown(mut self) {
-        self.cancel.cancel();
-        while self.tasks.join_next().await.is_some() {}
+    /// Whether all changes were pushed, and every connected client has accepted the last response of every type. A
+    /// client that refuses one is not in sync.
+    pub fn is_synced(&self) -> bool {
+        self.hub.is_synced()
+    }
+
+    /// Waits until [`Self::is_synced`]; for ever, if a client never accepts.
+    pub async fn synced(&self) {
+        self.hub.synced().await;
+    }
+
+    /// Waits until the server cannot go on; for ever, if all is well.
+    pub async fn failed(&mut self) -> RunError {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => return error,
+                Some(Err(error)) => return RunError::Task(error),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Takes no more connections, ends all streams, and waits until everything has stopped, or [`Config::grace`] is over.
+    ///
+    /// # Errors
+    /// What went wrong in one of the server's parts, or that some connections had not ended in time.
+    pub async fn shutdown(self) -> Result<(), RunError> {
+        let Self { hub, grace, cancel, mut tasks, .. } = self;
+        cancel.disarm().cancel();
+        let all = async {
+            let mut ended = Ok(());
+            while let Some(task) = tasks.join_next().await {
+                ended = ended.and(task.map_err(RunError::Task).flatten());
+            }
+            hub.ended().await;
+            ended
+        };
+        timeout(grace, all).await.unwrap_or(Err(RunError::Late(grace)))
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
-async fn serve_grpc(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) {
-    let service = AggregatedDiscoveryServiceServer::new(Ads::new(hub)).max_decoding_message_size(MAX_REQUEST);
-    let server = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(std::time::Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(std::time::Duration::from_secs(10)))
-        .tcp_nodelay(true)
-        .add_service(service);
-    let incoming = TcpListenerStream::new(listener);
-    if let Err(e) = server.serve_with_incoming_shutdown(incoming, cancel.cancelled_owned()).await {
-        tracing::error!("gRPC ended: {e}");
+async fn serve_grpc(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) -> Result<(), RunError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    for (service, ..) in SERVICES {
+        health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
     }
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(Some(MAX_STREAMS))
+        .add_routes(routes(&hub).add_service(health_service))
+        .serve_with_incoming_shutdown(incoming, cancel.cancelled_owned())
+        .await
+        .map_err(RunError::Grpc)
 }
 
-async fn serve_http(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) {
+async fn serve_http(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) -> Result<(), RunError> {
     let pages = axum::serve(listener, router(hub)).with_graceful_shutdown(cancel.cancelled_owned());
-    if let Err(e) = pages.await {
-        tracing::error!("HTTP ended: {e}");
-    }
+    pages.await.map_err(RunError::Http)
 }
 
 /// Follows the files: problems to the log, changes to the mesh.
-async fn follow(source: FileSource, changes: mpsc::Sender<ChangeSet>, cancel: CancellationToken) {
+async fn follow(
+    source: FileSource,
+    hub: Arc<Hub>,
+    changes: mpsc::Sender<ChangeSet>,
+    cancel: CancellationToken,
+) -> Result<(), RunError> {
     let mut watch = watch(source, Pace::default(), cancel);
     while let Some(Batch { changes: batch, new_problems, resolved, .. }) = watch.next().await {
         new_problems.iter().for_each(|problem| tracing::warn!("{problem}"));
         resolved.iter().for_each(|problem| tracing::info!("put right: {problem}"));
-        if !batch.is_empty() && changes.send(batch).await.is_err() {
+        if batch.is_empty() {
+            continue;
+        }
+        hub.expect(1);
+        if changes.send(batch).await.is_err() {
             break;
         }
     }
     watch.join().await;
+    Ok(())
 }
 
-/// Takes changes in and pushes them, batch by batch.
-async fn pushes(
+/// The only writer of the mesh: takes changes in, and pushes them batch by batch.
+struct Pipeline {
     hub: Arc<Hub>,
-    mut mesh: Mesh,
+    mesh: Mesh,
     versions: Versions,
-    mut incoming: mpsc::Receiver<ChangeSet>,
-    mut debounce: Debounce,
-    cancel: CancellationToken,
-) {
-    loop {
-        let due = debounce.deadline().map(tokio::time::Instant::from_std);
-        let wait = async {
-            match due {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            changes = incoming.recv() => {
-                let Some(changes) = changes else { return };
-                let effects = mesh.apply(changes);
-                hub.tell(Happening::Changed { reasons: effects.reasons.clone().into_iter().collect() });
-                if let Some(effects) = debounce.event(effects, Instant::now()) {
-                    push(&hub, &mut mesh, &versions, effects, Instant::now());
+    debounce: Debounce,
+    /// Batches of changes that wait in the debounce.
+    batches: usize,
+}
+
+impl Pipeline {
+    async fn run(
+        mut self,
+        mut incoming: mpsc::Receiver<ChangeSet>,
+        cancel: CancellationToken,
+    ) -> Result<(), RunError> {
+        loop {
+            let due = self.debounce.deadline().map(tokio::time::Instant::from_std);
+            let look = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
                 }
-            }
-            () = wait => {
-                if let Some((effects, first)) = debounce.take(Instant::now()) {
-                    push(&hub, &mut mesh, &versions, effects, first);
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                changes = incoming.recv() => match changes {
+                    Some(changes) => self.change(changes, Instant::now()),
+                    None => return Ok(()),
+                },
+                () = look => if let Some((effects, first)) = self.debounce.take(Instant::now()) {
+                    self.push(effects, first);
+                    self.settle();
                 }
             }
         }
     }
-}
 
-fn push(hub: &Hub, mesh: &mut Mesh, versions: &Versions, effects: Effects, first: Instant) {
-    let (debounced, begun) = (first.elapsed(), Instant::now());
-    let request = PushRequest::new(effects, versions.next(), mesh.snapshot());
-    hub.tell(Happening::PushStarted {
-        version: request.version.clone(),
-        debounced,
-        built: begun.elapsed(),
-        services: request.snapshot.services().len(),
-    });
-    hub.push(&request);
+    fn change(&mut self, changes: ChangeSet, now: Instant) {
+        let mut effects = self.mesh.apply(changes);
+        self.batches += 1;
+        self.hub.tell(Happening::Changed { reasons: effects.reasons.clone().into_iter().collect() });
+        let pods = std::mem::take(&mut effects.proxies);
+        if !pods.is_empty() {
+            // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`).
+            let push = PushRequest::of_proxy(self.hub.version(), self.mesh.snapshot());
+            self.hub.push_to(&pods, &Arc::new(push));
+        }
+        if let Some(at_once) = self.debounce.event(effects, now) {
+            self.push(at_once, now);
+        }
+        self.settle();
+    }
+
+    fn push(&mut self, effects: Effects, first: Instant) {
+        let (debounced, begun) = (first.elapsed(), Instant::now());
+        let push = PushRequest::new(effects, self.versions.next(), self.mesh.snapshot());
+        self.hub.tell(Happening::PushStarted {
+            version: push.version.clone(),
+            debounced,
+            built: begun.elapsed(),
+            services: push.snapshot.services().len(),
+        });
+        self.hub.push(&Arc::new(push));
+    }
+
+    /// Nothing waits any more: all that came was pushed, or concerns nobody.
+    fn settle(&mut self) {
+        if self.debounce.deadline().is_none() {
+            self.hub.done(std::mem::take(&mut self.batches));
+        }
+    }
 }

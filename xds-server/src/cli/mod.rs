@@ -39,7 +39,16 @@ enum Command {
 
 /// Runs the command line; errors are printed to standard error.
 pub fn run(cli: Cli) -> ExitCode {
-    let filter = EnvFilter::try_new(&cli.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match EnvFilter::try_new(&cli.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!(
+                "error: --log {:?}: {error}; write info, debug, or such as xdslab_server=debug",
+                cli.log
+            );
+            return ExitCode::from(2);
+        }
+    };
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
     let done = match cli.command {
         Command::Config(args) => config::run(&args),

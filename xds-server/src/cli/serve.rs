@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use xdslab_mesh::object::Duration as GoDuration;
@@ -56,11 +56,12 @@ pub struct ServeArgs {
 /// Serves until SIGTERM or SIGINT; a second one ends at once.
 ///
 /// # Errors
-/// When a file that was named does not exist, or an address is taken.
+/// When a file that was named does not exist, an address is taken, the server fails, or it must be ended before all
+/// connections have.
 pub async fn run(args: ServeArgs) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::start(Config {
+    let mut server = Server::start(Config {
         grpc: args.grpc,
         http: Some(args.http),
         debounce: DebounceOptions {
@@ -74,23 +75,34 @@ pub async fn run(args: ServeArgs) -> Result<()> {
             Reading::Spec => Semantics::Spec,
         },
         files: args.files,
+        ..Config::default()
     })
     .await?;
-    let refused = server.problems().iter().filter(|p| p.severity == Severity::Refused).count();
-    server.problems().iter().for_each(|problem| tracing::warn!("{problem}"));
-    let http = server.http_addr().unwrap_or(args.http);
-    tracing::info!("serving xDS on {}, HTTP on {http}, {refused} problems in the mesh", server.grpc_addr());
+    report(&server, args.http);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        error = server.failed() => return Err(error.into()),
     }
-    tracing::info!("shutting down");
+    tracing::info!("shutting down; once more to end at once");
     tokio::select! {
-        () = server.shutdown() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        ended = server.shutdown() => Ok(ended?),
+        _ = terminate.recv() => bail!("ended at once, before all connections had"),
+        _ = interrupt.recv() => bail!("ended at once, before all connections had"),
     }
-    Ok(())
+}
+
+fn report(server: &Server, http: SocketAddr) {
+    let problems = server.problems();
+    problems.iter().for_each(|problem| tracing::warn!("{problem}"));
+    let refused = problems.iter().filter(|p| p.severity == Severity::Refused).count();
+    let left_out = match refused {
+        0 => String::new(),
+        1 => ", 1 problem: what it is about is left out".to_owned(),
+        n => format!(", {n} problems: what they are about is left out"),
+    };
+    let (grpc, http) = (server.grpc_addr(), server.http_addr().unwrap_or(http));
+    tracing::info!("serving {} services: xDS on {grpc}, HTTP on {http}{left_out}", server.services());
 }
 
 /// Reads `100ms`, `10s`, `1m30s`.

@@ -30,6 +30,20 @@ pub enum Happening {
         /// `ISTIO_VERSION` of its metadata.
         istio_version: ArcStr,
     },
+    /// It subscribed to more.
+    Subscribed {
+        /// Type.
+        kind: ResourceType,
+        /// How many names; 0 for everything.
+        names: usize,
+    },
+    /// It gave names up.
+    Unsubscribed {
+        /// Type.
+        kind: ResourceType,
+        /// How many names; 0 for everything.
+        names: usize,
+    },
     /// A response was sent.
     Sent {
         /// Type.
@@ -42,7 +56,7 @@ pub enum Happening {
         bytes: usize,
         /// Nonce.
         nonce: ArcStr,
-        /// Time that generating and sending took.
+        /// Time that generating and encoding took.
         took: Duration,
     },
     /// A response was accepted.
@@ -66,7 +80,14 @@ pub enum Happening {
         /// Type.
         kind: ResourceType,
     },
-    /// All that a push brings a client has been sent.
+    /// A client's turn has come to be pushed to.
+    PushBegun {
+        /// Why the push was made, and how many times.
+        reasons: Vec<(Reason, u32)>,
+        /// Time since the mesh was ready for it.
+        waited: Duration,
+    },
+    /// All that a push brings a client has been sent; not told where it brings nothing.
     Pushed {
         /// Why it was made, and how many times.
         reasons: Vec<(Reason, u32)>,

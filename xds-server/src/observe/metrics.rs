@@ -29,6 +29,7 @@ pub struct Metrics {
     expired: Counters,
     triggers: Counters,
     inbound: Counters,
+    queued: Histogram,
     convergence: Histogram,
     debounce: Histogram,
     build: Histogram,
@@ -59,6 +60,7 @@ impl Default for Metrics {
             expired: Family::default(),
             triggers: Family::default(),
             inbound: Family::default(),
+            queued: seconds(&[0.1, 0.5, 1.0, 3.0, 5.0, 10.0, 20.0, 30.0]),
             convergence: seconds(&[0.1, 0.5, 1.0, 3.0, 5.0, 10.0, 20.0, 30.0]),
             debounce: push_time(),
             build: seconds(&[0.01, 0.1, 0.5, 1.0, 3.0, 5.0]),
@@ -89,6 +91,11 @@ impl Metrics {
         registry.register("pilot_xds_expired_nonce", "Requests with an old nonce", self.expired.clone());
         registry.register("pilot_push_triggers", "Pushes to clients, by reason", self.triggers.clone());
         registry.register("pilot_inbound_updates", "Changes received", self.inbound.clone());
+        registry.register(
+            "pilot_proxy_queue_time",
+            "Seconds that a push waited for its client's turn",
+            self.queued.clone(),
+        );
         registry.register(
             "pilot_proxy_convergence_time",
             "Seconds from a push's start until a client was sent all of it",
@@ -125,13 +132,14 @@ impl Metrics {
             Happening::Stale { kind } => {
                 self.expired.get_or_create(&short(kind)).inc();
             }
-            Happening::Pushed { reasons, took } => {
+            Happening::PushBegun { reasons, waited } => {
                 for (reason, times) in reasons {
                     let label = [("type", reason.word().to_owned())];
                     self.triggers.get_or_create(&label).inc_by(u64::from(*times));
                 }
-                self.convergence.observe(took.as_secs_f64());
+                self.queued.observe(waited.as_secs_f64());
             }
+            Happening::Pushed { took, .. } => self.convergence.observe(took.as_secs_f64()),
             Happening::Changed { reasons } => {
                 for (reason, times) in reasons {
                     let word = match reason {
@@ -147,7 +155,7 @@ impl Metrics {
                 self.build.observe(built.as_secs_f64());
                 self.services.set(i64::try_from(*services).unwrap_or(i64::MAX));
             }
-            Happening::Acked { .. } => {}
+            Happening::Acked { .. } | Happening::Subscribed { .. } | Happening::Unsubscribed { .. } => {}
         }
     }
 

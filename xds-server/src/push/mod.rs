@@ -10,6 +10,6 @@ mod version;
 pub use debounce::Debounce;
 pub use options::DebounceOptions;
 pub use request::PushRequest;
-pub use slot::Slot;
+pub use slot::{Slot, Waiting};
 pub use table::{affected, relevant};
 pub use version::Versions;

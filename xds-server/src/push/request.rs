@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arcstr::ArcStr;
-use xdslab_mesh::{ConfigKey, Effects, Reason, Snapshot};
+use xdslab_mesh::{ConfigKey, ConfigKind, Effects, Reason, Snapshot};
 
 /// What changed, and the mesh after it.
 #[derive(Clone, Debug)]
@@ -31,15 +31,32 @@ impl PushRequest {
         Self { keys, forced, reasons, version, started: Instant::now(), snapshot }
     }
 
+    /// The push to a proxy whose own pod changed, under the version of the push before.
+    pub fn of_proxy(version: ArcStr, snapshot: Arc<Snapshot>) -> Self {
+        let effects = Effects { forced: true, reasons: [(Reason::Proxy, 1)].into(), ..Effects::default() };
+        Self::new(effects, version, snapshot)
+    }
+
     /// Both pushes as one: the mesh of the newer, the start of the older.
     #[must_use]
-    pub fn merged(self, newer: Self) -> Self {
-        let mut merged = newer;
-        merged.keys.extend(self.keys);
+    pub fn merged(&self, newer: &Self) -> Self {
+        let mut merged = newer.clone();
+        merged.keys.extend(self.keys.iter().cloned());
         merged.forced |= self.forced;
-        for (reason, times) in self.reasons {
-            *merged.reasons.entry(reason).or_default() += times;
+        for (reason, times) in &self.reasons {
+            *merged.reasons.entry(*reason).or_default() += times;
         }
         Self { started: self.started, ..merged }
+    }
+
+    /// Whether endpoints alone changed: then the rest of what a proxy knows of the mesh stays that of the push before.
+    pub fn is_endpoints_only(&self) -> bool {
+        let all = self.keys.iter().all(|key| key.kind == ConfigKind::Endpoints);
+        all && !self.keys.is_empty() && !self.forced
+    }
+
+    /// Whether it was made for the proxy's own pod alone.
+    pub fn is_of_proxy(&self) -> bool {
+        self.keys.is_empty() && self.reasons.keys().eq([&Reason::Proxy])
     }
 }

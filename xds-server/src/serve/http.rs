@@ -10,7 +10,8 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use xdslab_protocol::ResourceType;
 
-use super::hub::{ConnectionStatus, Hub};
+use super::hub::Hub;
+use super::status::ConnectionStatus;
 
 /// The pages.
 pub fn router(hub: Arc<Hub>) -> Router {

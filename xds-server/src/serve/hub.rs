@@ -1,15 +1,18 @@
 //! What all connections share: the newest snapshot, the generator, and each other's slots.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arcstr::ArcStr;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use xdslab_mesh::Snapshot;
-use xdslab_protocol::{ResourceType, Semantics};
+use xdslab_protocol::{NameSet, ResourceType, Semantics};
 
+use super::encode::Encoder;
+use super::status::{ConnectionStatus, TypeStatus};
 use crate::generate::Generator;
 use crate::observe::{Event, Happening, Observers};
 use crate::push::{PushRequest, Slot};
@@ -23,50 +26,35 @@ pub struct Newest {
     pub version: ArcStr,
 }
 
-/// State of one type on one connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TypeStatus {
-    /// Nonce of the last response.
-    pub sent: Option<String>,
-    /// Nonce of the last response that was accepted.
-    pub acked: Option<String>,
-    /// What the client found wrong, until it accepts something.
-    pub error: Option<String>,
-    /// Responses so far.
-    pub pushes: u64,
-    /// Bytes of resources sent so far.
-    pub bytes: u64,
-}
-
-/// State of one connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConnectionStatus {
-    /// `<proxy id>-<n>`.
-    pub id: String,
-    /// `name.namespace`.
-    pub proxy: String,
-    /// By type.
-    pub types: BTreeMap<ResourceType, TypeStatus>,
-}
-
 #[derive(Debug)]
 struct Connection {
     slot: Slot,
     status: ConnectionStatus,
+    /// The one type that the stream serves, if it is one.
+    only: Option<ResourceType>,
+    /// Whether it has been sent all that was put into its slot.
+    settled: bool,
 }
 
 /// What all connections share.
 #[derive(Debug)]
 pub struct Hub {
     pub(super) generator: Generator,
+    pub(super) encoder: Encoder,
     pub(super) semantics: Semantics,
     pub(super) newest: watch::Sender<Option<Newest>>,
     pub(super) observers: Observers,
     pub(super) cancel: CancellationToken,
+    /// The tasks of all streams.
+    pub(super) streams: TaskTracker,
     /// How many connections are pushed to at once.
-    pub(super) throttle: Semaphore,
+    pub(super) throttle: Arc<Semaphore>,
     connections: Mutex<BTreeMap<u64, Connection>>,
     counter: AtomicU64,
+    /// Batches of changes that were handed over and have not been pushed.
+    pending: AtomicUsize,
+    /// Something happened that may have brought all in sync.
+    progress: Notify,
 }
 
 impl Hub {
@@ -74,28 +62,107 @@ impl Hub {
     pub fn new(semantics: Semantics, concurrency: usize, cancel: CancellationToken) -> Self {
         Self {
             generator: Generator::new(),
+            encoder: Encoder::default(),
             semantics,
             newest: watch::Sender::new(None),
             observers: Observers::default(),
-            throttle: Semaphore::new(concurrency),
             cancel,
+            streams: TaskTracker::new(),
+            throttle: Arc::new(Semaphore::new(concurrency)),
             connections: Mutex::default(),
             counter: AtomicU64::new(0),
+            pending: AtomicUsize::new(0),
+            progress: Notify::new(),
         }
     }
 
     /// Hands a push to every connection.
-    pub fn push(&self, push: &PushRequest) {
+    pub fn push(&self, push: &Arc<PushRequest>) {
+        self.encoder.next_push();
+        self.renew(push);
+        for connection in self.lock().values_mut() {
+            connection.settled = false;
+            connection.slot.put(push.clone());
+        }
+    }
+
+    /// Hands a push to the connections of these pods alone, by namespace and name.
+    pub fn push_to(&self, pods: &BTreeSet<(ArcStr, ArcStr)>, push: &Arc<PushRequest>) {
+        self.renew(push);
+        let proxies: BTreeSet<_> =
+            pods.iter().map(|(namespace, name)| format!("{name}.{namespace}")).collect();
+        for connection in self.lock().values_mut() {
+            if proxies.contains(connection.status.proxy.as_str()) {
+                connection.settled = false;
+                connection.slot.put(push.clone());
+            }
+        }
+    }
+
+    fn renew(&self, push: &PushRequest) {
         let newest = Newest { snapshot: push.snapshot.clone(), version: push.version.clone() };
         self.newest.send_replace(Some(newest));
-        for connection in self.lock().values() {
-            connection.slot.put(push.clone());
+    }
+
+    /// Services of the mesh as it was last pushed.
+    pub fn services(&self) -> usize {
+        self.newest.borrow().as_ref().map_or(0, |newest| newest.snapshot.services().len())
+    }
+
+    /// Version of the last push; empty before the first.
+    pub fn version(&self) -> ArcStr {
+        self.newest.borrow().as_ref().map(|newest| newest.version.clone()).unwrap_or_default()
+    }
+
+    /// Clusters were sent on a stream that serves nothing else: another stream of the same client has their endpoints.
+    pub(super) fn warm(&self, proxy: &ArcStr, clusters: &NameSet) {
+        for connection in self.lock().values_mut() {
+            if connection.only == Some(ResourceType::Endpoint) && connection.status.proxy == *proxy {
+                connection.settled = false;
+                connection.slot.warm(clusters);
+            }
         }
     }
 
     /// Whether there is a mesh to serve.
     pub fn is_ready(&self) -> bool {
         self.newest.borrow().is_some()
+    }
+
+    /// Batches of changes were handed over.
+    pub fn expect(&self, batches: usize) {
+        self.pending.fetch_add(batches, Ordering::AcqRel);
+    }
+
+    /// Batches of changes were pushed, or concern nobody.
+    pub fn done(&self, batches: usize) {
+        self.pending.fetch_sub(batches, Ordering::AcqRel);
+        self.progress.notify_waiters();
+    }
+
+    /// Whether all changes were pushed and all clients have accepted what they were sent.
+    pub fn is_synced(&self) -> bool {
+        self.pending.load(Ordering::Acquire) == 0
+            && self.lock().values().all(|connection| connection.settled && connection.status.is_acked())
+    }
+
+    /// Waits until [`Self::is_synced`].
+    pub async fn synced(&self) {
+        loop {
+            let progress = self.progress.notified();
+            tokio::pin!(progress);
+            progress.as_mut().enable();
+            if self.is_synced() {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    /// Waits until all streams have ended. No new one may begin.
+    pub async fn ended(&self) {
+        self.streams.close();
+        self.streams.wait().await;
     }
 
     /// The state of every connection, in order of their numbers.
@@ -113,22 +180,32 @@ impl Hub {
         self.observers.tell(Event { connection: ArcStr::new(), proxy: ArcStr::new(), what });
     }
 
-    pub(super) fn connect(&self, proxy: &str, slot: Slot) -> (u64, ArcStr) {
+    pub(super) fn connect(&self, proxy: &ArcStr, only: Option<ResourceType>, slot: Slot) -> (u64, ArcStr) {
         let n = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
         let id = arcstr::format!("{proxy}-{n}");
-        let status = ConnectionStatus { id: id.to_string(), proxy: proxy.to_owned(), types: BTreeMap::new() };
-        self.lock().insert(n, Connection { slot, status });
+        let status = ConnectionStatus { id: id.clone(), proxy: proxy.clone(), types: BTreeMap::new() };
+        self.lock().insert(n, Connection { slot, status, only, settled: false });
         (n, id)
     }
 
     pub(super) fn disconnect(&self, number: u64) {
         self.lock().remove(&number);
+        self.progress.notify_waiters();
+    }
+
+    /// A connection was sent all that it had taken out of its slot.
+    pub(super) fn settle(&self, number: u64) {
+        if let Some(connection) = self.lock().get_mut(&number) {
+            connection.settled = connection.slot.is_empty();
+        }
+        self.progress.notify_waiters();
     }
 
     pub(super) fn note(&self, number: u64, kind: &ResourceType, change: impl FnOnce(&mut TypeStatus)) {
         if let Some(connection) = self.lock().get_mut(&number) {
             change(connection.status.types.entry(kind.clone()).or_default());
         }
+        self.progress.notify_waiters();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Connection>> {

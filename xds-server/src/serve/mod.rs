@@ -1,12 +1,16 @@
 //! gRPC and HTTP.
 
-mod ads;
 mod drive;
+mod encode;
 mod http;
 mod hub;
 mod node;
+mod replies;
+mod service;
+mod status;
 mod wire;
 
-pub use ads::Ads;
 pub use http::router;
-pub use hub::{ConnectionStatus, Hub, TypeStatus};
+pub use hub::Hub;
+pub use service::{SERVICES, routes};
+pub use status::{ConnectionStatus, TypeStatus};
