@@ -131,6 +131,7 @@ async fn holds_what_istiod_sends(version: Version, api: Api) {
         for name in &names {
             let gauges = fleet.probe().gauges(name).await.unwrap();
             assert_eq!((gauges.clusters, gauges.warming), (traffic[name].clusters + 4, 0), "{name}");
+            assert_eq!(fleet.probe().endpoints(name).await, control.endpoints(name), "{name}");
         }
     }
     fleet.stop().await;

@@ -97,5 +97,9 @@ impl ControlPlane for External {
         None
     }
 
+    fn endpoints(&self, _: &str) -> Option<u64> {
+        None
+    }
+
     async fn stop(self) {}
 }

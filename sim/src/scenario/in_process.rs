@@ -9,7 +9,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use xdslab_mesh::object::Object;
-use xdslab_mesh::{Change, ChangeSet, Mesh, Proxy};
+use xdslab_mesh::{Change, ChangeSet, Mesh, Proxy, Snapshot};
+use xdslab_proto::Message;
+use xdslab_proto::cluster::Cluster;
+use xdslab_proto::cluster::cluster::{ClusterDiscoveryType, DiscoveryType};
+use xdslab_proto::endpoint::ClusterLoadAssignment;
 use xdslab_server::cli::pods;
 use xdslab_server::generate::{Generator, View};
 use xdslab_server::{Config, Server};
@@ -68,6 +72,10 @@ impl InProcess {
             proxies: BTreeMap::new(),
             changed: None,
         })
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.mesh.lock().unwrap_or_else(PoisonError::into_inner).snapshot()
     }
 
     fn keep(&mut self, change: &Change) {
@@ -130,7 +138,7 @@ impl ControlPlane for InProcess {
 
     fn traffic(&self) -> Option<BTreeMap<String, Traffic>> {
         let ledger = self.ledger.borrow();
-        let snapshot = self.mesh.lock().unwrap_or_else(PoisonError::into_inner).snapshot();
+        let snapshot = self.snapshot();
         let of = |(name, proxy): (&String, &Arc<Proxy>)| {
             let (pushes, bytes) = ledger.sent(name)?;
             let view = View::new(snapshot.clone(), proxy.clone());
@@ -140,11 +148,36 @@ impl ControlPlane for InProcess {
         ledger.is_whole().then(|| self.proxies.iter().filter_map(of).collect())
     }
 
+    fn endpoints(&self, proxy: &str) -> Option<u64> {
+        let view = View::new(self.snapshot(), self.proxies.get(proxy)?.clone());
+        let mut count = 0;
+        let mut names = Vec::new();
+        for resource in &self.generator.clusters(&view) {
+            let cluster = Cluster::decode(resource.body.clone()).ok()?;
+            if cluster.cluster_discovery_type == Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())) {
+                let service =
+                    cluster.eds_cluster_config.map(|eds| eds.service_name).filter(|name| !name.is_empty());
+                names.push(service.map_or_else(|| resource.name.clone(), Into::into));
+            } else {
+                count += cluster.load_assignment.as_ref().map_or(0, endpoints);
+            }
+        }
+        for resource in &self.generator.endpoints(&view, &names) {
+            count += endpoints(&ClusterLoadAssignment::decode(resource.body.clone()).ok()?);
+        }
+        u64::try_from(count).ok()
+    }
+
     async fn stop(self) {
         // The run is over: what does not end in time has nothing to say any more.
         let _ = self.server.shutdown().await;
         self.listening.abort();
     }
+}
+
+/// The number of endpoints of an assignment.
+fn endpoints(assignment: &ClusterLoadAssignment) -> usize {
+    assignment.endpoints.iter().map(|group| group.lb_endpoints.len()).sum()
 }
 
 /// Tells a number that is new.

@@ -54,6 +54,9 @@ pub trait ControlPlane: Send {
     /// What was sent, by proxy. Absent where the control plane does not tell.
     fn traffic(&self) -> Option<BTreeMap<String, Traffic>>;
 
+    /// The endpoints of all clusters that a proxy must have now. Absent where the control plane does not tell.
+    fn endpoints(&self, proxy: &str) -> Option<u64>;
+
     /// Ends it, and all its connections.
     fn stop(self) -> impl Future<Output = ()> + Send;
 }

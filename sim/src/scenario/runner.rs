@@ -296,7 +296,7 @@ impl<C: ControlPlane, F: Fleet> Run<C, F> {
         let probe = self.fleet.probe();
         let watched = self.choice.find(running);
         measure::quiet(&probe, watched.as_deref()).await;
-        let mut proxies = measure::figures(&probe, running).await;
+        let mut proxies = measure::figures(&probe, running, |name| self.control.endpoints(name)).await;
         if let Some(now) = self.control.traffic() {
             for (name, figures) in &mut proxies {
                 let now = now.get(name).copied().unwrap_or_default();

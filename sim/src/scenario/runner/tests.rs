@@ -87,6 +87,10 @@ impl ControlPlane for Fake {
         Some(self.0.lock().unwrap().traffic.clone())
     }
 
+    fn endpoints(&self, _: &str) -> Option<u64> {
+        None
+    }
+
     async fn stop(self) {
         self.0.lock().unwrap().stopped += 1;
     }
