@@ -23,8 +23,8 @@ pub use proxy::{
     Proxy, ProxyKind,
 };
 pub use rules::{
-    ConfigKey, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SelectedSidecar, SidecarIndex,
-    VirtualServiceIndex, VirtualServiceRule,
+    ByNamespace, ConfigKey, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SelectedSidecar,
+    SidecarIndex, VirtualServiceIndex, VirtualServiceRule,
 };
 pub use scope::Scope;
 pub use snapshot::{Snapshot, Workload};

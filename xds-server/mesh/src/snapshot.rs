@@ -8,9 +8,11 @@ use arcstr::ArcStr;
 use crate::endpoint::{CLUSTER, EndpointIndex, EndpointSet, PodEntry, Pods, WorkloadEntries, with_topology};
 use crate::locality::Locality;
 use crate::object::Labels;
-use crate::object::istio::MeshConfig;
+use crate::object::istio::{AuthorizationPolicy, Gateway, MeshConfig, RequestAuthentication, Telemetry};
 use crate::proxy::{Proxy, ProxyKind};
-use crate::rules::{DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex};
+use crate::rules::{
+    ByNamespace, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+};
 use crate::scope::{Scope, ScopeInputs, ScopeKey};
 use crate::service::ServiceIndex;
 use crate::targets::{ServiceTarget, TargetIndex};
@@ -28,6 +30,10 @@ pub(crate) struct Parts {
     pub destination_rules: Arc<DestinationRuleIndex>,
     pub sidecars: Arc<SidecarIndex>,
     pub peer_authentications: Arc<PeerAuthenticationIndex>,
+    pub authorization_policies: Arc<ByNamespace<AuthorizationPolicy>>,
+    pub request_authentications: Arc<ByNamespace<RequestAuthentication>>,
+    pub telemetries: Arc<ByNamespace<Telemetry>>,
+    pub gateways: Arc<ByNamespace<Gateway>>,
     pub scopes: Arc<Scopes>,
 }
 
@@ -82,6 +88,31 @@ impl Snapshot {
     /// Modes of mutual TLS.
     pub fn peer_authentications(&self) -> &Arc<PeerAuthenticationIndex> {
         &self.0.peer_authentications
+    }
+
+    /// Which virtual service holds for which host.
+    pub fn virtual_services(&self) -> &Arc<VirtualServiceIndex> {
+        &self.0.virtual_services
+    }
+
+    /// Who may call whom.
+    pub fn authorization_policies(&self) -> &Arc<ByNamespace<AuthorizationPolicy>> {
+        &self.0.authorization_policies
+    }
+
+    /// Whose tokens count.
+    pub fn request_authentications(&self) -> &Arc<ByNamespace<RequestAuthentication>> {
+        &self.0.request_authentications
+    }
+
+    /// What proxies report.
+    pub fn telemetries(&self) -> &Arc<ByNamespace<Telemetry>> {
+        &self.0.telemetries
+    }
+
+    /// The ports that gateways open.
+    pub fn gateways(&self) -> &Arc<ByNamespace<Gateway>> {
+        &self.0.gateways
     }
 
     /// Labels, place and services of a proxy.

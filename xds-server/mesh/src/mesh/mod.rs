@@ -15,7 +15,7 @@ use crate::endpoint::{EndpointIndex, EndpointSet, Pods, Slices, WorkloadEntries}
 use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
 use crate::object::{Kind, Object, ObjectKey};
 use crate::rules::{
-    ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+    ByNamespace, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
 };
 use crate::service::{Registry, Resolution};
 use crate::snapshot::{Parts, Snapshot};
@@ -48,16 +48,24 @@ enum Part {
     DestinationRules,
     Sidecars,
     PeerAuthentications,
+    AuthorizationPolicies,
+    RequestAuthentications,
+    Telemetries,
+    Gateways,
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 10] = [
         Self::Services,
         Self::Targets,
         Self::VirtualServices,
         Self::DestinationRules,
         Self::Sidecars,
         Self::PeerAuthentications,
+        Self::AuthorizationPolicies,
+        Self::RequestAuthentications,
+        Self::Telemetries,
+        Self::Gateways,
     ];
 }
 
@@ -150,6 +158,22 @@ impl Mesh {
             peer_authentications: part!(Part::PeerAuthentications, peer_authentications, {
                 PeerAuthenticationIndex::new(&store.peer_authentications.arcs(config), &mesh)
             }),
+            authorization_policies: part!(
+                Part::AuthorizationPolicies,
+                authorization_policies,
+                ByNamespace::new(store.authorization_policies.arcs(config))
+            ),
+            request_authentications: part!(
+                Part::RequestAuthentications,
+                request_authentications,
+                ByNamespace::new(store.request_authentications.arcs(config))
+            ),
+            telemetries: part!(
+                Part::Telemetries,
+                telemetries,
+                ByNamespace::new(store.telemetries.arcs(config))
+            ),
+            gateways: part!(Part::Gateways, gateways, ByNamespace::new(store.gateways.arcs(config))),
             targets: part!(Part::Targets, targets, {
                 TargetIndex::new(store.services.arcs(visible), &services, self.models.entries(store))
             }),
@@ -360,10 +384,22 @@ impl Dirty {
                 self.parts.insert(Part::PeerAuthentications);
                 effects.config(ConfigKind::PeerAuthentication, key);
             }
-            Kind::AuthorizationPolicy => effects.config(ConfigKind::AuthorizationPolicy, key),
-            Kind::RequestAuthentication => effects.config(ConfigKind::RequestAuthentication, key),
-            Kind::Telemetry => effects.config(ConfigKind::Telemetry, key),
-            Kind::Gateway => effects.config(ConfigKind::Gateway, key),
+            Kind::AuthorizationPolicy => {
+                self.parts.insert(Part::AuthorizationPolicies);
+                effects.config(ConfigKind::AuthorizationPolicy, key);
+            }
+            Kind::RequestAuthentication => {
+                self.parts.insert(Part::RequestAuthentications);
+                effects.config(ConfigKind::RequestAuthentication, key);
+            }
+            Kind::Telemetry => {
+                self.parts.insert(Part::Telemetries);
+                effects.config(ConfigKind::Telemetry, key);
+            }
+            Kind::Gateway => {
+                self.parts.insert(Part::Gateways);
+                effects.config(ConfigKind::Gateway, key);
+            }
             // Made into Pods by the source; istiod does not read them.
             Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
         }

@@ -62,6 +62,10 @@ pub(super) struct Store {
     pub virtual_services: Table<Config<api::VirtualService>>,
     pub destination_rules: Table<Config<api::DestinationRule>>,
     pub peer_authentications: Table<Config<api::PeerAuthentication>>,
+    pub authorization_policies: Table<Config<api::AuthorizationPolicy>>,
+    pub request_authentications: Table<Config<api::RequestAuthentication>>,
+    pub telemetries: Table<Config<api::Telemetry>>,
+    pub gateways: Table<Config<api::Gateway>>,
     mesh: Option<Arc<Config<api::MeshConfig>>>,
     mesh_spec: Arc<api::MeshConfig>,
     /// Objects that nothing is made of yet.
@@ -81,6 +85,10 @@ impl Store {
             + self.virtual_services.0.len()
             + self.destination_rules.0.len()
             + self.peer_authentications.0.len()
+            + self.authorization_policies.0.len()
+            + self.request_authentications.0.len()
+            + self.telemetries.0.len()
+            + self.gateways.0.len()
             + usize::from(self.mesh.is_some())
             + self.others.len()
     }
@@ -107,6 +115,14 @@ impl Store {
             Object::PeerAuthentication(o) => {
                 self.peer_authentications.0.insert(at, o).map(Object::PeerAuthentication)
             }
+            Object::AuthorizationPolicy(o) => {
+                self.authorization_policies.0.insert(at, o).map(Object::AuthorizationPolicy)
+            }
+            Object::RequestAuthentication(o) => {
+                self.request_authentications.0.insert(at, o).map(Object::RequestAuthentication)
+            }
+            Object::Telemetry(o) => self.telemetries.0.insert(at, o).map(Object::Telemetry),
+            Object::Gateway(o) => self.gateways.0.insert(at, o).map(Object::Gateway),
             other => self.others.insert(key, other),
         }
     }
@@ -132,6 +148,14 @@ impl Store {
             Kind::PeerAuthentication => {
                 self.peer_authentications.0.remove(&at).map(Object::PeerAuthentication)
             }
+            Kind::AuthorizationPolicy => {
+                self.authorization_policies.0.remove(&at).map(Object::AuthorizationPolicy)
+            }
+            Kind::RequestAuthentication => {
+                self.request_authentications.0.remove(&at).map(Object::RequestAuthentication)
+            }
+            Kind::Telemetry => self.telemetries.0.remove(&at).map(Object::Telemetry),
+            Kind::Gateway => self.gateways.0.remove(&at).map(Object::Gateway),
             _ => self.others.remove(key),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Every index is built once per change of its kind, in O(n log n), and never changes.
 
+mod by_namespace;
 mod delegate;
 mod destination_rule;
 mod host_map;
@@ -13,6 +14,7 @@ mod virtual_service;
 
 use arcstr::ArcStr;
 
+pub use by_namespace::ByNamespace;
 pub(crate) use destination_rule::Rules;
 pub use destination_rule::{DestinationRuleIndex, MergedRule};
 pub(crate) use host_map::HostMap;
