@@ -9,7 +9,7 @@ use xdslab_mesh::endpoint::{EndpointIndex, EndpointSet};
 use xdslab_mesh::object::istio::MeshConfig;
 use xdslab_mesh::scope::MergedRule;
 use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
-use xdslab_mesh::{ClientCertificates, ConfigKind, IpMode, PeerAuthenticationIndex, Scope};
+use xdslab_mesh::{ClientCertificates, ConfigKind, IpMode, PeerAuthenticationIndex, ProxyKind, Scope};
 use xdslab_proto::Message;
 use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet, ResourceType};
 
@@ -20,6 +20,7 @@ use super::delta::Plan;
 use super::endpoint::{self, Assignment};
 use super::memo::{Memo, address};
 use super::view::View;
+use super::{gateway, grpc, listener, route};
 use crate::push::PushRequest;
 
 static NO_ENDPOINTS: LazyLock<Arc<EndpointSet>> = LazyLock::new(Arc::default);
@@ -131,10 +132,15 @@ impl Generator {
     pub fn answer(&self, view: &View, demand: &Demand, push: Option<&PushRequest>) -> Answer {
         self.keep_pace(view);
         let full = |resources| (resources, Completeness::Full);
+        if grpc::is_client(view) {
+            let resources = grpc::answer(view, &demand.resource_type, &demand.names);
+            return Answer { version: ArcStr::new(), resources, completeness: Completeness::Full };
+        }
         let (resources, completeness) = match &demand.resource_type {
             ResourceType::Cluster => self.cluster_answer(view, demand, push),
             ResourceType::Endpoint => self.endpoint_answer(view, &demand.names, push),
-            ResourceType::Route => full(empty_routes(&demand.names)),
+            ResourceType::Listener => full(named(self.listeners(view), &demand.names)),
+            ResourceType::Route => full(self.routes(view, demand.names.named())),
             _ => full(ResourceSet::default()),
         };
         Answer { version: ArcStr::new(), resources, completeness }
@@ -157,6 +163,21 @@ impl Generator {
     /// The assignments of the given clusters; a name that stands for nothing gets an empty one.
     pub fn endpoints<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
         ResourceSet::new(names.into_iter().map(|name| self.assignment(view, name)).collect())
+    }
+
+    /// All listeners of a proxy.
+    pub fn listeners(&self, view: &View) -> ResourceSet {
+        let encoded = |l: xdslab_proto::listener::Listener| Resource::new(l.name.as_str(), l.encode_to_vec());
+        ResourceSet::new(listener::listeners(view).into_iter().map(encoded).collect())
+    }
+
+    /// The route configurations of the given names; a name that stands for nothing gets one without virtual hosts.
+    pub fn routes<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
+        let body = |name: &ArcStr| match view.proxy.kind {
+            ProxyKind::Sidecar => route::configuration(view, name),
+            _ => gateway::routes(view, name),
+        };
+        ResourceSet::new(names.into_iter().map(|n| Resource::new(n.clone(), body(n))).collect())
     }
 
     fn now(&self) -> u64 {
@@ -304,16 +325,6 @@ fn named(all: ResourceSet, names: &Names) -> ResourceSet {
         return all;
     }
     all.filter(|resource| names.covers(&resource.name))
-}
-
-/// Route tables without routes: a listener that waits for one by that name can start.
-fn empty_routes(names: &Names) -> ResourceSet {
-    use envoy_types::pb::envoy::config::route::v3::RouteConfiguration;
-    let empty = |name: &ArcStr| {
-        let table = RouteConfiguration { name: name.to_string(), ..Default::default() };
-        Resource::new(name.clone(), table.encode_to_vec())
-    };
-    ResourceSet::new(names.named().iter().map(empty).collect())
 }
 
 /// Whose endpoints a push can have changed (istiod: `pilot/pkg/xds/eds.go`, `canSendPartialFullPushes`).

@@ -3,8 +3,14 @@
 mod cluster;
 mod delta;
 mod endpoint;
+mod filter;
+mod gateway;
 mod generator;
+mod grpc;
+mod listener;
 mod memo;
+mod policy;
+mod route;
 mod view;
 
 pub use generator::Generator;

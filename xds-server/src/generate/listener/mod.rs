@@ -1,0 +1,22 @@
+//! Listeners of one proxy (istiod: `pilot/pkg/networking/core/listener.go`).
+
+mod inbound;
+mod outbound;
+
+use xdslab_mesh::ProxyKind;
+use xdslab_proto::listener::Listener;
+
+use super::filter::Filters;
+use super::gateway;
+use super::view::View;
+
+/// All listeners of a sidecar or a gateway.
+pub(crate) fn listeners(view: &View) -> Vec<Listener> {
+    let filters = Filters::new(view);
+    if view.proxy.kind == ProxyKind::Sidecar {
+        let mut all = outbound::listeners(&filters);
+        all.extend(inbound::listeners(&filters));
+        return all;
+    }
+    gateway::listeners(&filters)
+}
