@@ -1,17 +1,18 @@
 //! `xds-server config`: what a proxy would be sent, without a server.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use arcstr::ArcStr;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use xdslab_mesh::{Mesh, Proxy};
 use xdslab_proto::json::to_json;
-use xdslab_protocol::{ResourceSet, ResourceType};
+use xdslab_protocol::{Resource, ResourceType};
 
-use super::columns::{self, Table};
-use super::pods;
+use super::{columns, pods};
 use crate::generate::{Generator, View};
 use crate::source::{FileSource, Severity};
 
@@ -22,6 +23,12 @@ pub enum What {
     Clusters,
     /// Endpoints of the clusters that get theirs by EDS.
     Endpoints,
+    /// Listeners (LDS).
+    Listeners,
+    /// Route configurations (RDS) that the listeners wait for.
+    Routes,
+    /// All four, each under its title.
+    All,
 }
 
 /// In which form.
@@ -61,26 +68,99 @@ pub struct ConfigArgs {
 /// When the files cannot be read, or the proxy is none of the mesh's pods.
 pub fn run(args: &ConfigArgs) -> Result<()> {
     let view = view(&args.files, &args.proxy, args.stock)?;
-    let generator = Generator::new();
-    let clusters = generator.clusters(&view);
-    let text = match (args.what, args.output) {
-        (What::Clusters, Form::Table) => {
-            columns::clusters(&decoded(&clusters, &ResourceType::Cluster)?).to_string()
-        }
-        (What::Clusters, form) => written(&clusters, &ResourceType::Cluster, form)?,
-        (What::Endpoints, form) => {
-            let names = columns::eds_names(&decoded(&clusters, &ResourceType::Cluster)?);
-            let endpoints = generator.endpoints(&view, &names);
-            if form == Form::Table {
-                let table: Table = columns::endpoints(&decoded(&endpoints, &ResourceType::Endpoint)?);
-                table.to_string()
-            } else {
-                written(&endpoints, &ResourceType::Endpoint, form)?
-            }
-        }
-    };
-    println!("{}", text.trim_end());
+    let answers = Answers::new(&view);
+    println!("{}", written(&answers, args.what, args.output)?.trim_end());
     Ok(())
+}
+
+/// Resources of one type in protobuf's JSON form, by name.
+type Decoded = Vec<(ArcStr, Value)>;
+
+/// What one proxy is sent, each type made once, when it is asked for.
+struct Answers<'v> {
+    view: &'v View,
+    generator: Generator,
+    made: [OnceCell<Decoded>; 4],
+}
+
+/// The four types in the order in which they are pushed.
+const TYPES: [What; 4] = [What::Clusters, What::Endpoints, What::Listeners, What::Routes];
+
+impl What {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Clusters => "clusters",
+            Self::Endpoints => "endpoints",
+            Self::Listeners => "listeners",
+            Self::Routes => "routes",
+            Self::All => "all",
+        }
+    }
+}
+
+impl<'v> Answers<'v> {
+    fn new(view: &'v View) -> Self {
+        Self { view, generator: Generator::new(), made: Default::default() }
+    }
+
+    fn of(&self, what: What) -> Result<&Decoded> {
+        let Some(at) = TYPES.iter().position(|w| *w == what) else { bail!("{} is no type", what.title()) };
+        if let Some(made) = self.made[at].get() {
+            return Ok(made);
+        }
+        let made = self.make(what)?;
+        Ok(self.made[at].get_or_init(|| made))
+    }
+
+    fn make(&self, what: What) -> Result<Decoded> {
+        let (generator, view) = (&self.generator, self.view);
+        let (resource_type, set) = match what {
+            What::Endpoints => {
+                let clusters = self.of(What::Clusters)?.iter().map(|(_, body)| body);
+                (ResourceType::Endpoint, generator.endpoints(view, &columns::eds_names(clusters)))
+            }
+            What::Routes => {
+                let listeners = self.of(What::Listeners)?.iter().map(|(_, body)| body);
+                (ResourceType::Route, generator.routes(view, &columns::route_names(listeners)))
+            }
+            What::Listeners => (ResourceType::Listener, generator.listeners(view)),
+            What::Clusters | What::All => (ResourceType::Cluster, generator.clusters(view)),
+        };
+        let json =
+            |r: &Resource| to_json(resource_type.type_url(), &r.body).with_context(|| r.name.to_string());
+        set.iter().map(|r| Ok((r.name.clone(), json(r)?))).collect()
+    }
+}
+
+fn written(answers: &Answers, what: What, form: Form) -> Result<String> {
+    let chosen = TYPES.into_iter().filter(|one| what == What::All || what == *one);
+    let mut tables = Vec::new();
+    let mut all = Map::new();
+    for one in chosen {
+        let resources = answers.of(one)?;
+        if form == Form::Table {
+            let bodies = resources.iter().map(|(_, body)| body);
+            let table = match one {
+                What::Clusters => columns::clusters(bodies),
+                What::Endpoints => columns::endpoints(bodies),
+                What::Listeners => columns::listeners(bodies),
+                What::Routes | What::All => columns::routes(bodies),
+            };
+            tables.push(table.to_string());
+        } else {
+            let resources: Map<_, _> = resources.iter().map(|(n, r)| (n.to_string(), r.clone())).collect();
+            all.insert(one.title().to_owned(), resources.into());
+        }
+    }
+    let all = match what {
+        What::All => Value::Object(all),
+        one => all.remove(one.title()).unwrap_or_default(),
+    };
+    Ok(match form {
+        Form::Table => tables.join("\n"),
+        Form::Yaml => serde_saphyr::to_string(&all)?,
+        Form::Json => serde_json::to_string_pretty(&all)?,
+    })
 }
 
 /// The view of a proxy on a mesh in files. Problems of the files are printed to standard error.
@@ -97,17 +177,4 @@ pub fn view(files: &[PathBuf], proxy: &str, stock: bool) -> Result<View> {
     mesh.apply(batch.changes);
     let proxy = Proxy::parse(node)?;
     Ok(View::new(mesh.snapshot(), Arc::new(proxy)))
-}
-
-fn decoded(set: &ResourceSet, kind: &ResourceType) -> Result<Vec<Value>> {
-    set.iter().map(|r| to_json(kind.type_url(), &r.body).with_context(|| r.name.to_string())).collect()
-}
-
-fn written(set: &ResourceSet, kind: &ResourceType, form: Form) -> Result<String> {
-    let names = set.iter().map(|r| r.name.to_string());
-    let all: Map<String, Value> = names.zip(decoded(set, kind)?).collect();
-    Ok(match form {
-        Form::Yaml => serde_saphyr::to_string(&all)?,
-        Form::Json | Form::Table => serde_json::to_string_pretty(&all)?,
-    })
 }
