@@ -19,8 +19,8 @@ pub use change::{Change, ChangeSet};
 pub use locality::{Locality, REGION, SUBZONE, ZONE};
 pub use mesh::{Effects, Mesh, Reason};
 pub use proxy::{
-    ClientCertificates, Interception, IpMode, METADATA_EXCHANGE, Metadata, NodeError, NodeIdentity, PodPort,
-    Proxy, ProxyKind,
+    ClientCertificates, Interception, IpMode, Lab, METADATA_EXCHANGE, Metadata, NodeError, NodeIdentity,
+    PodPort, Proxy, ProxyKind,
 };
 pub use rules::{
     ByNamespace, ConfigKey, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SelectedSidecar,

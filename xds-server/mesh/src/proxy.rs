@@ -1,7 +1,7 @@
 //! A connected proxy, as its node tells: who it is, where it lives, what its metadata asks for
 //! (istiod: `pkg/model/proxy.go`, `pilot/pkg/model/context.go`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use arcstr::ArcStr;
 use serde_json::Value;
@@ -132,8 +132,21 @@ pub struct Metadata {
     pub client_certificates: Option<ClientCertificates>,
     /// `proxyHeaders.preserveHttp1HeaderCase` of `PROXY_CONFIG`; absent where the node brings no `PROXY_CONFIG`.
     pub preserve_header_case: Option<bool>,
+    /// What an Envoy needs that shares its host with others.
+    pub lab: Lab,
     /// The whole metadata as it came.
     pub raw: Value,
+}
+
+/// What an Envoy needs that shares its host with others, and that an Istio proxy, alone in its pod, does not.
+///
+/// Keys of our own, which istiod does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Lab {
+    /// `XDSLAB_BIND`: the address that every listener binds which really binds, in place of its own.
+    pub bind: Option<IpAddr>,
+    /// `XDSLAB_DNS`: the only resolver that clusters ask for names, as `address:port`.
+    pub dns: Option<SocketAddr>,
 }
 
 /// One entry of `POD_PORTS`.
@@ -257,6 +270,7 @@ impl Metadata {
                 root: text("TLS_CLIENT_ROOT_CERT").into(),
             }),
             preserve_header_case: headers.map(|h| flag(h.get("preserveHttp1HeaderCase"))),
+            lab: Lab { bind: text("XDSLAB_BIND").parse().ok(), dns: text("XDSLAB_DNS").parse().ok() },
             raw,
         }
     }

@@ -9,7 +9,7 @@ use xdslab_mesh::endpoint::{EndpointIndex, EndpointSet};
 use xdslab_mesh::object::istio::MeshConfig;
 use xdslab_mesh::scope::MergedRule;
 use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
-use xdslab_mesh::{ClientCertificates, ConfigKind, IpMode, PeerAuthenticationIndex, ProxyKind, Scope};
+use xdslab_mesh::{ClientCertificates, ConfigKind, IpMode, Lab, PeerAuthenticationIndex, ProxyKind, Scope};
 use xdslab_proto::Message;
 use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet, ResourceType};
 
@@ -49,6 +49,7 @@ struct Traits {
     preserve_case: bool,
     ip_mode: IpMode,
     certificates: Option<ClientCertificates>,
+    lab: Lab,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -316,6 +317,7 @@ fn traits(view: &View) -> Traits {
         preserve_case: view.preserve_case,
         ip_mode: view.proxy.ip_mode(),
         certificates: view.proxy.metadata.client_certificates.clone(),
+        lab: view.proxy.metadata.lab,
     }
 }
 

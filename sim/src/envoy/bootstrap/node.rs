@@ -6,6 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Map, Value, json};
 
+/// The discard port of the loopback, where nobody answers: no name that a mesh mentions is asked for beyond this host.
+const NO_RESOLVER: &str = "127.0.0.1:9";
+
 /// What kind of proxy a node is (istiod: `pkg/model/proxy.go`, `NodeType`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ProxyType {
@@ -108,6 +111,19 @@ impl Node {
         )
     }
 
+    /// The address on which this proxy's listeners bind, for all pods share one host: the pod's own with 127 in
+    /// front, so `10.1.0.7` has `127.1.0.7`.
+    pub fn loopback(&self) -> IpAddr {
+        let [.., b, c, d] = match self.ip {
+            IpAddr::V4(ip) => ip.octets(),
+            IpAddr::V6(ip) => {
+                let octets = ip.octets();
+                [0, 0, octets[14], octets[15]]
+            }
+        };
+        IpAddr::from([127, b, c, d])
+    }
+
     pub(super) fn to_json(&self, xds: SocketAddr, concurrency: u32) -> Value {
         let mut node = json!({
             "id": self.id(),
@@ -139,6 +155,8 @@ impl Node {
             "PROXY_CONFIG": {"concurrency": concurrency, "discoveryAddress": xds.to_string()},
             "SERVICE_ACCOUNT": self.service_account,
             "WORKLOAD_NAME": workload,
+            "XDSLAB_BIND": self.loopback().to_string(),
+            "XDSLAB_DNS": NO_RESOLVER,
         });
         if let Some(node_name) = &self.node_name {
             metadata["NODE_NAME"] = json!(node_name);
@@ -168,6 +186,16 @@ mod tests {
         assert_eq!(node.id(), "sidecar~10.1.0.7~sleep-7f.ns-3~ns-3.svc.cluster.local");
         let router = Node { proxy_type: ProxyType::Router, ..node };
         assert_eq!(router.id(), "router~10.1.0.7~sleep-7f.ns-3~ns-3.svc.cluster.local");
+    }
+
+    #[test]
+    fn binds_on_a_loopback_address_of_its_own() {
+        let loopback =
+            |ip: &str| Node::sidecar(ip.parse::<IpAddr>().unwrap(), "a", "b").loopback().to_string();
+        assert_eq!(loopback("10.1.0.7"), "127.1.0.7");
+        assert_eq!(loopback("127.0.0.2"), "127.0.0.2");
+        assert_eq!(loopback("fd00::1:2"), "127.0.0.2");
+        assert_eq!(loopback("fd00::102"), "127.0.1.2");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Clusters of one service, whole and by subset (istiod: `buildOutboundClusters`, `cluster_builder.go`).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arcstr::ArcStr;
@@ -13,7 +14,7 @@ use xdslab_proto::cluster::cluster::{
     ClusterDiscoveryType, DiscoveryType, DnsLookupFamily, EdsClusterConfig, LbConfig, LbPolicy,
     OriginalDstLbConfig,
 };
-use xdslab_proto::core::TypedExtensionConfig;
+use xdslab_proto::core::{self, TypedExtensionConfig};
 use xdslab_proto::dynamic_forward_proxy::DnsCacheConfig;
 use xdslab_proto::ordered::ClusterTail;
 use xdslab_proto::protobuf::UInt32Value;
@@ -25,7 +26,7 @@ use super::policy::Policy;
 use super::protocol::Options;
 use super::special::{dynamic_forward_proxy, lookup_family};
 use super::tls::{self, Upstream};
-use super::wire::{ads, duration, uint32};
+use super::wire::{address, ads, duration, socket_address, uint32};
 use super::{balance, name, pool, stats};
 use crate::generate::endpoint::{Assignment, LocalitySetting};
 use crate::generate::view::View;
@@ -247,6 +248,7 @@ impl<'a> Outbound<'a> {
                     name: "envoy.network.dns_resolver.cares".to_owned(),
                     typed_config: Some(pack_any(CaresDnsResolverConfig {
                         udp_max_queries: uint32(100),
+                        resolvers: self.resolvers(),
                         ..Default::default()
                     })),
                 });
@@ -259,6 +261,13 @@ impl<'a> Outbound<'a> {
             }
             DiscoveryType::OriginalDst | DiscoveryType::Static => {}
         }
+    }
+
+    /// The only ones that an Envoy asks which shares its host with others; the system's where none is named.
+    fn resolvers(&self) -> Vec<core::Address> {
+        let resolver = self.view.proxy.metadata.lab.dns;
+        let of = |at: SocketAddr| address(socket_address(&at.ip().to_string(), at.port().into()));
+        resolver.into_iter().map(of).collect()
     }
 
     fn notes(&self, subset: Option<&Subset>, dynamic: bool) -> Notes {

@@ -1,6 +1,7 @@
 //! Listeners of one proxy (istiod: `pilot/pkg/networking/core/listener.go`).
 
 mod inbound;
+mod lab;
 mod outbound;
 
 use xdslab_mesh::ProxyKind;
@@ -13,10 +14,15 @@ use super::view::View;
 /// All listeners of a sidecar or a gateway.
 pub(crate) fn listeners(view: &View) -> Vec<Listener> {
     let filters = Filters::new(view);
-    if view.proxy.kind == ProxyKind::Sidecar {
+    let mut all = if view.proxy.kind == ProxyKind::Sidecar {
         let mut all = outbound::listeners(&filters);
         all.extend(inbound::listeners(&filters));
-        return all;
+        all
+    } else {
+        gateway::listeners(&filters)
+    };
+    if let Some(bind) = view.proxy.metadata.lab.bind {
+        all.iter_mut().for_each(|listener| lab::relocate(listener, bind));
     }
-    gateway::listeners(&filters)
+    all
 }
