@@ -8,8 +8,8 @@ mod outbound;
 pub(super) mod policy;
 mod pool;
 mod protocol;
-mod special;
-mod stats;
+pub(super) mod special;
+pub(super) mod stats;
 mod tls;
 pub(super) mod wire;
 

@@ -1,7 +1,9 @@
 //! Listeners of one proxy (istiod: `pilot/pkg/networking/core/listener.go`).
 
+pub(crate) mod address;
 mod inbound;
 mod lab;
+pub(crate) mod listener_filters;
 mod outbound;
 
 use xdslab_mesh::ProxyKind;
