@@ -1,7 +1,9 @@
 //! Reads the conformance cases and compares answers with what a real istiod sent.
 
+mod answers;
 mod case;
 mod diff;
 
+pub use answers::{decoded, eds_names, named_clusters, rds_names};
 pub use case::{Case, ProxyCase, Resources};
 pub use diff::{Difference, differences};
