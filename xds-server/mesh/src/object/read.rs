@@ -88,14 +88,21 @@ impl Identity {
     }
 }
 
-/// Istio's kinds that exist and are not applied, with their groups.
-const NOT_APPLIED: [(&str, &str); 5] = [
-    ("networking.istio.io", "EnvoyFilter"),
-    ("networking.istio.io", "ProxyConfig"),
-    ("networking.istio.io", "WorkloadGroup"),
-    ("extensions.istio.io", "TrafficExtension"),
-    ("extensions.istio.io", "WasmPlugin"),
+/// Istio's kinds that exist and are not applied, with their groups and why.
+const NOT_APPLIED: [(&str, &str, &str); 5] = [
+    ("networking.istio.io", "EnvoyFilter", "is not applied: what it patches is sent unpatched"),
+    ("networking.istio.io", "ProxyConfig", "changes nothing that istiod sends: injection reads it"),
+    (
+        "networking.istio.io",
+        "WorkloadGroup",
+        "changes nothing that istiod sends: it is a template of WorkloadEntries",
+    ),
+    ("extensions.istio.io", "TrafficExtension", "is not applied: proxies get no extension"),
+    ("extensions.istio.io", "WasmPlugin", "is not applied: proxies get no plugin"),
 ];
+
+/// The label by which a namespace joins an ambient mesh.
+const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
 
 /// Whether every kind of the group must be one that Istio has. The installer's group is a program's input, not the mesh's.
 fn is_istio_group(group: &str) -> bool {
@@ -154,9 +161,15 @@ fn unnamed(found: Option<&Value>, path: &str, hint: &str) -> Fault {
 
 fn unknown_kind(identity: &Identity) -> Result<Reading, Vec<Fault>> {
     let Identity { kind, api_version, .. } = identity;
-    let not_applied = NOT_APPLIED.contains(&(identity.group(), kind.as_str()));
-    if not_applied || !is_istio_group(identity.group()) {
-        return Ok(Reading::PassedOver(format!("{kind} ({api_version}) is not applied")));
+    let known =
+        NOT_APPLIED.iter().find(|(group, name, _)| (*group, *name) == (identity.group(), kind.as_str()));
+    let why = match known {
+        Some((_, _, why)) => *why,
+        None if is_istio_group(identity.group()) => "",
+        None => "is not applied",
+    };
+    if !why.is_empty() {
+        return Ok(Reading::PassedOver(format!("{kind} ({api_version}) {why}")));
     }
     let istio = || Kind::ALL.into_iter().filter(|k| k.is_istio());
     let hint = if let Some(kind) = istio().find(|k| k.name() == kind) {
@@ -173,7 +186,9 @@ fn typed(kind: Kind, value: &Value, fields: &Map<String, Value>) -> Result<Readi
     let mut notes = Vec::new();
     let object = match kind {
         Kind::Namespace => {
-            Object::Namespace(kubernetes(value, |o: &mut k8s::Namespace| &mut o.metadata, kind)?)
+            let namespace = kubernetes(value, |o: &mut k8s::Namespace| &mut o.metadata, kind)?;
+            notes.extend(ambient(&namespace.metadata));
+            Object::Namespace(namespace)
         }
         Kind::Node => Object::Node(kubernetes(value, |o: &mut k8s::Node| &mut o.metadata, kind)?),
         Kind::Service => Object::Service(kubernetes(value, |o: &mut k8s::Service| &mut o.metadata, kind)?),
@@ -197,6 +212,13 @@ fn typed(kind: Kind, value: &Value, fields: &Map<String, Value>) -> Result<Readi
         Kind::Gateway => Object::Gateway(config(kind, fields, &mut notes)?),
     };
     validated(object, notes)
+}
+
+/// Says of a namespace in an ambient mesh that it is treated as any other.
+fn ambient(meta: &Meta) -> Option<Fault> {
+    meta.labels.get(DATAPLANE_MODE).filter(|mode| *mode == "ambient")?;
+    let hint = "ambient is not applied: its pods count as pods without a proxy, unless they have a sidecar";
+    Some(Fault::new("metadata.labels", format!("{DATAPLANE_MODE} is ambient"), hint))
 }
 
 fn validated(object: Object, notes: Vec<Fault>) -> Result<Reading, Vec<Fault>> {
