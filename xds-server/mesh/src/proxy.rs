@@ -243,6 +243,20 @@ fn namespace_of_domain(domain: &str) -> ArcStr {
 }
 
 impl Metadata {
+    /// A key that switches something on: `true`, `1`, as a boolean or as text.
+    pub fn flag(&self, key: &str) -> bool {
+        flag(self.raw.get(key))
+    }
+
+    /// A key that is a whole number, as a number or as text.
+    pub fn number(&self, key: &str) -> Option<u32> {
+        match self.raw.get(key)? {
+            Value::Number(n) => n.as_u64().and_then(|n| u32::try_from(n).ok()),
+            Value::String(s) => s.parse().ok(),
+            _ => None,
+        }
+    }
+
     fn read(raw: Value) -> Self {
         let text = |key: &str| raw.get(key).and_then(Value::as_str).unwrap_or_default();
         let namespace =

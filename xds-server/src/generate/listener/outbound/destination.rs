@@ -1,0 +1,161 @@
+//! Where a connection goes: clusters, and what the rule for them says of TCP (istiod:
+//! `pilot/pkg/networking/core/networkfilter.go`, `GetDestinationCluster` in `core/route/route.go`).
+
+use xdslab_mesh::object::istio::{Destination, RouteDestination, Tunnel};
+use xdslab_mesh::scope::MergedRule;
+use xdslab_mesh::service::{Port, Protocol, Resolution, Service};
+use xdslab_proto::listener::Filter;
+
+use crate::generate::cluster::stats::Subject;
+use crate::generate::cluster::{name, wire};
+use crate::generate::filter::{Class, Filters, TcpConnection, TcpPolicy};
+use crate::generate::view::View;
+
+/// The cluster of a destination: its own port, else the only one of its service, else `port`. Another name of a
+/// service stands for that service, one step only.
+fn cluster(view: &View, destination: &Destination, port: u32) -> String {
+    let service = view.scope.service(&destination.host);
+    let alias = service.filter(|s| s.resolution == Resolution::Alias).and_then(|s| s.external_name.as_ref());
+    let port = match (destination.port, service.map(|s| s.ports.as_slice())) {
+        (Some(declared), _) => declared.number,
+        (None, Some([only])) => only.number,
+        _ => port,
+    };
+    name::outbound(port, &destination.subset, alias.unwrap_or(&destination.host)).to_string()
+}
+
+/// The filters of a chain to the service itself, at `port`.
+pub(super) fn to_service(
+    filters: &Filters<'_>,
+    service: &Service,
+    port: u32,
+    protocol: Protocol,
+) -> Vec<Filter> {
+    let view = filters.view();
+    let cluster = name::outbound(port, "", &service.hostname).to_string();
+    let subject = Subject { service: Some(service), port, port_name: "", subset: "", target_port: Some(0) };
+    let pattern = &view.snapshot.mesh_config().outbound_cluster_stat_name;
+    let connection = TcpConnection {
+        stat_prefix: subject.filled(pattern).unwrap_or_else(|| cluster.clone()),
+        clusters: vec![(cluster, 0)],
+        policy: policy(rule(view, &service.hostname), ""),
+        mongo: protocol == Protocol::Mongo,
+        ..TcpConnection::default()
+    };
+    filters.tcp(Class::Outbound, connection)
+}
+
+/// The filters of a chain to a route's destinations, for a listener at `port`; `owner` is the route's
+/// `<name>.<namespace>`. Rule and policy are those of the first destination.
+pub(super) fn to_route(
+    filters: &Filters<'_>,
+    routes: &[RouteDestination],
+    port: &Port,
+    owner: String,
+) -> Vec<Filter> {
+    let view = filters.view();
+    let destinations: Vec<_> =
+        routes.iter().filter_map(|r| Some((r.destination.as_ref()?, r.weight))).collect();
+    let first = destinations.first().map(|(d, _)| *d);
+    let rule = first.and_then(|d| rule(view, &d.host));
+    let mongo = port.protocol == Protocol::Mongo;
+    if let [(only, _)] = destinations[..] {
+        let cluster = cluster(view, only, port.number);
+        let pattern = &view.snapshot.mesh_config().outbound_cluster_stat_name;
+        let subject = |service| Subject {
+            service: Some(service),
+            port: port.number,
+            port_name: &port.name,
+            subset: &only.subset,
+            target_port: Some(0),
+        };
+        let named = view.scope.service(&only.host).and_then(|s| subject(s).filled(pattern));
+        let connection = TcpConnection {
+            stat_prefix: named.unwrap_or_else(|| cluster.clone()),
+            clusters: vec![(cluster, 0)],
+            policy: policy(rule, &only.subset),
+            mongo,
+            ..TcpConnection::default()
+        };
+        return filters.tcp(Class::Outbound, connection);
+    }
+    let weighted = destinations.iter().filter_map(|(d, weight)| {
+        let weight = u32::try_from(*weight).ok().filter(|w| *w > 0)?;
+        Some((cluster(view, d, port.number), weight))
+    });
+    let connection = TcpConnection {
+        stat_prefix: owner,
+        clusters: weighted.collect(),
+        policy: policy(rule, ""),
+        mongo,
+        ..TcpConnection::default()
+    };
+    filters.tcp(Class::Outbound, connection)
+}
+
+/// Where traffic that no service takes goes: `egressProxy`, everywhere or nowhere.
+pub(super) fn to_the_unknown(filters: &Filters<'_>) -> Vec<Filter> {
+    use xdslab_mesh::object::istio::OutboundTrafficPolicyMode::RegistryOnly;
+    let policy = filters.view().scope.outbound_policy();
+    let cluster = match (&policy.egress_proxy, policy.mode) {
+        (_, RegistryOnly) => "BlackHoleCluster".to_owned(),
+        (Some(proxy), _) => {
+            let port = proxy.port.map_or(0, |p| p.number);
+            name::outbound(port, &proxy.subset, &proxy.host).to_string()
+        }
+        (None, _) => "PassthroughCluster".to_owned(),
+    };
+    let connection = TcpConnection {
+        stat_prefix: cluster.clone(),
+        clusters: vec![(cluster, 0)],
+        ..TcpConnection::default()
+    };
+    filters.tcp(Class::Outbound, connection)
+}
+
+/// Where forbidden traffic ends.
+pub(super) fn to_nowhere(filters: &Filters<'_>) -> Vec<Filter> {
+    let cluster = "BlackHoleCluster".to_owned();
+    let connection = TcpConnection {
+        stat_prefix: cluster.clone(),
+        clusters: vec![(cluster, 0)],
+        black_hole: true,
+        ..TcpConnection::default()
+    };
+    filters.tcp(Class::Outbound, connection)
+}
+
+fn rule<'v>(view: &'v View, hostname: &str) -> Option<&'v MergedRule> {
+    view.scope.outbound_rule(hostname, &view.workload.labels).map(AsRef::as_ref)
+}
+
+/// What a rule says of TCP: its top level. A subset's load balancer decides alone whether connections go by
+/// their source, and its tunnel replaces the rule's.
+fn policy(rule: Option<&MergedRule>, subset: &str) -> TcpPolicy {
+    let Some(rule) = rule else { return TcpPolicy::default() };
+    let top = rule.spec.traffic_policy.as_ref();
+    let of_subset = rule.spec.subsets.iter().find(|s| !subset.is_empty() && s.name == subset);
+    let of_subset = of_subset.and_then(|s| s.traffic_policy.as_ref());
+    let pool = top.and_then(|p| p.connection_pool.as_ref()).and_then(|p| p.tcp.as_ref());
+    let balancer = of_subset
+        .and_then(|p| p.load_balancer.as_ref())
+        .or_else(|| top.and_then(|p| p.load_balancer.as_ref()));
+    let hash = balancer.and_then(|b| b.consistent_hash.as_ref());
+    let tunnel = of_subset.and_then(|p| p.tunnel.as_ref()).or_else(|| top.and_then(|p| p.tunnel.as_ref()));
+    TcpPolicy {
+        idle_timeout: pool.and_then(|p| p.idle_timeout).and_then(wire::duration),
+        longest: pool.and_then(|p| p.max_connection_duration).and_then(wire::duration),
+        hash_source_ip: hash.is_some_and(|h| h.use_source_ip == Some(true)),
+        tunnel: tunnel.map(tunnelled),
+    }
+}
+
+/// `host:port`, an IPv6 address in brackets, and whether by POST.
+fn tunnelled(tunnel: &Tunnel) -> (String, bool) {
+    let host = if tunnel.target_host.contains(':') {
+        format!("[{}]:{}", tunnel.target_host, tunnel.target_port)
+    } else {
+        format!("{}:{}", tunnel.target_host, tunnel.target_port)
+    };
+    (host, tunnel.protocol == "POST")
+}

@@ -1,0 +1,280 @@
+//! Listeners in the making: what happens when two services want one address and port (istiod:
+//! `buildSidecarOutboundListener` and `mergeTCPFilterChains`, `mergeFilterChains` in `listener.go`).
+
+use std::collections::{HashMap, HashSet};
+
+use xdslab_mesh::service::Protocol;
+use xdslab_proto::core::TrafficDirection;
+use xdslab_proto::listener::Listener;
+use xdslab_proto::listener::listener::ConnectionBalanceConfig;
+use xdslab_proto::listener::listener::connection_balance_config::{BalanceType, ExactBalance};
+use xdslab_proto::protobuf::BoolValue;
+
+use super::chain::{Chain, MatchKey, Scaffold};
+use crate::generate::cluster::wire::uint32;
+use crate::generate::listener::address::Bind;
+use crate::generate::listener::listener_filters;
+
+/// All listeners in the making, in the order in which they were first wanted.
+#[derive(Default)]
+pub(super) struct Entries {
+    entries: Vec<Entry>,
+    by_address: HashMap<(String, u32), usize>,
+}
+
+/// One listener in the making.
+pub(super) struct Entry {
+    bind: Bind,
+    port: u32,
+    bind_to_port: bool,
+    /// What it speaks: TCP, HTTP, or not settled.
+    protocol: Protocol,
+    chains: Vec<Chain>,
+    /// What `chains` match; filled when a second service comes.
+    taken: HashSet<MatchKey>,
+    /// Whether no service may be added any more.
+    locked: bool,
+}
+
+/// How a port is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speech {
+    Http,
+    Tcp,
+    /// Found out by looking.
+    Auto,
+}
+
+impl Speech {
+    /// That of a protocol; none for UDP, which has no listeners.
+    pub fn of(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Udp => None,
+            p if p.is_http() => Some(Self::Http),
+            p if p.is_tcp() => Some(Self::Tcp),
+            _ => Some(Self::Auto),
+        }
+    }
+}
+
+/// What becomes of a service that wants an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It gets a listener of its own, in place of one that may be there.
+    Own,
+    /// Its chains are added to the listener that is there, those that match something new.
+    Add,
+    /// Its HTTP chain goes behind the chains that are there.
+    AddHttp,
+    /// Its chains go before the HTTP chain that is there.
+    AddBeforeHttp,
+    /// Nothing.
+    Ignored,
+}
+
+impl Entries {
+    /// From now on no service joins the listeners that there are: egress listeners with ports have these for
+    /// themselves.
+    pub fn lock(&mut self) {
+        self.entries.iter_mut().for_each(|e| e.locked = true);
+    }
+
+    /// What becomes of a service that speaks `protocol` and wants an address.
+    pub fn verdict(&self, bind: &Bind, port: u32, protocol: Protocol, speech: Speech) -> Verdict {
+        let Some(there) = self.at(bind, port) else { return Verdict::Own };
+        if there.locked {
+            return Verdict::Ignored;
+        }
+        let verdict = match (Speech::of(there.protocol), speech) {
+            (Some(Speech::Tcp), Speech::Tcp | Speech::Auto) | (Some(Speech::Auto), Speech::Tcp) => {
+                Verdict::Add
+            }
+            (Some(Speech::Tcp), Speech::Http) => Verdict::AddHttp,
+            (Some(Speech::Http), Speech::Tcp) => Verdict::AddBeforeHttp,
+            (Some(Speech::Http), Speech::Auto) => return Verdict::Own,
+            _ => return Verdict::Ignored,
+        };
+        // Protocols in which the server speaks first cannot be told from others by looking.
+        let speaks_first = |p| matches!(p, Protocol::Mongo | Protocol::MySql);
+        let mixes = (speaks_first(protocol) || speaks_first(there.protocol)) && protocol != there.protocol;
+        if mixes { Verdict::Ignored } else { verdict }
+    }
+
+    fn at(&self, bind: &Bind, port: u32) -> Option<&Entry> {
+        self.by_address.get(&(bind.primary.clone(), port)).map(|at| &self.entries[*at])
+    }
+
+    /// Carries the verdict out.
+    pub fn enter(&mut self, verdict: Verdict, entry: Entry) {
+        let address = (entry.bind.primary.clone(), entry.port);
+        let Some(&at) = self.by_address.get(&address) else {
+            self.by_address.insert(address, self.entries.len());
+            self.entries.push(entry);
+            return;
+        };
+        let there = &mut self.entries[at];
+        match verdict {
+            Verdict::Ignored => {}
+            Verdict::Own => *there = entry,
+            Verdict::Add => there.add(entry),
+            Verdict::AddHttp => {
+                there.chains.extend(entry.chains.into_iter().map(of_plaintext));
+                there.unsettle();
+            }
+            Verdict::AddBeforeHttp => {
+                let http = std::mem::replace(&mut there.chains, entry.chains);
+                there.chains.extend(http.into_iter().map(of_plaintext));
+                there.unsettle();
+            }
+        }
+    }
+}
+
+impl IntoIterator for Entries {
+    type Item = Entry;
+    type IntoIter = std::vec::IntoIter<Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+/// An HTTP chain beside others takes only what is HTTP.
+fn of_plaintext(chain: Chain) -> Chain {
+    Chain { plaintext_http: true, ..chain }
+}
+
+impl Entry {
+    /// A listener with these chains.
+    pub fn new(bind: Bind, port: u32, bind_to_port: bool, protocol: Protocol, chains: Vec<Chain>) -> Self {
+        Self { bind, port, bind_to_port, protocol, chains, taken: HashSet::new(), locked: false }
+    }
+
+    fn unsettle(&mut self) {
+        self.protocol = Protocol::Unsupported;
+        self.taken.clear();
+    }
+
+    /// Of two chains that match the same the first stays.
+    fn add(&mut self, other: Self) {
+        if self.taken.is_empty() {
+            self.taken.extend(self.chains.iter().map(Chain::key));
+        }
+        for chain in other.chains {
+            if self.taken.insert(chain.key()) {
+                self.chains.push(chain);
+            }
+        }
+        if other.protocol.is_sniffed() {
+            self.protocol = Protocol::Unsupported;
+        }
+    }
+
+    /// The listener. A chain that matches everything takes what the others leave, or is alone; where there is none,
+    /// what no chain matches falls through.
+    pub fn listener(self, scaffold: &Scaffold<'_>) -> Listener {
+        let name = self.bind.name(self.port);
+        let several = self.chains.len() > 1;
+        let mut listener = Listener {
+            address: Some(self.bind.address(self.port)),
+            additional_addresses: self.bind.additional(self.port),
+            traffic_direction: TrafficDirection::Outbound.into(),
+            continue_on_listener_filters_timeout: true,
+            listener_filters_timeout: scaffold.inspection,
+            connection_balance_config: balance(scaffold.exact_balance),
+            filter_chains: Vec::with_capacity(self.chains.len()),
+            ..Default::default()
+        };
+        if self.bind_to_port {
+            listener.max_connections_to_accept_per_socket_event = uint32(1);
+        } else {
+            listener.bind_to_port = Some(BoolValue { value: false });
+        }
+        let mut takes_all = false;
+        for chain in self.chains {
+            let chain = chain.build(scaffold.filters, &name);
+            let is_first_for_all = chain.filter_chain_match.is_none() && !takes_all;
+            takes_all |= is_first_for_all;
+            if is_first_for_all && several {
+                listener.default_filter_chain = Some(chain);
+            } else {
+                listener.filter_chains.push(chain);
+            }
+        }
+        if !takes_all {
+            listener.default_filter_chain = Some(scaffold.fall_through.clone());
+        }
+        listener.listener_filters = listener_filters::inspectors(&listener.filter_chains);
+        listener.name = name;
+        listener
+    }
+}
+
+/// Connections by turns, where the proxy asks for it.
+pub(super) fn balance(exact: bool) -> Option<ConnectionBalanceConfig> {
+    let balance_type = Some(BalanceType::ExactBalance(ExactBalance {}));
+    exact.then_some(ConnectionBalanceConfig { balance_type })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(protocol: Protocol) -> Entries {
+        let mut entries = Entries::default();
+        let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, protocol, vec![Chain::default()]);
+        entries.enter(Verdict::Own, entry);
+        entries
+    }
+
+    #[test]
+    fn collisions() {
+        use Protocol::{Grpc, Http, Mongo, MySql, Redis, Tcp, Tls, Unsupported};
+        use Verdict::{Add, AddBeforeHttp, AddHttp, Ignored, Own};
+        for (there, new, want) in [
+            (Http, Grpc, Ignored),
+            (Http, Tcp, AddBeforeHttp),
+            (Http, Unsupported, Own),
+            (Unsupported, Http, Ignored),
+            (Unsupported, Tls, Add),
+            (Unsupported, Unsupported, Ignored),
+            (Tcp, Http, AddHttp),
+            (Tcp, Redis, Add),
+            (Tcp, Unsupported, Add),
+            (Mongo, Mongo, Add),
+            (Mongo, Tcp, Ignored),
+            (Tcp, MySql, Ignored),
+            (Mongo, Http, Ignored),
+            (Unsupported, Mongo, Ignored),
+        ] {
+            let speech = Speech::of(new).expect("not UDP");
+            let mut entries = entries(there);
+            let bind = Bind::to("10.0.0.1");
+            assert_eq!(entries.verdict(&bind, 80, new, speech), want, "{new:?} over {there:?}");
+            assert_eq!(entries.verdict(&bind, 81, new, speech), Own);
+            entries.lock();
+            assert_eq!(entries.verdict(&bind, 80, new, speech), Ignored);
+        }
+    }
+
+    #[test]
+    fn of_equal_matches_the_first_stays() {
+        let mut entries = entries(Protocol::Tcp);
+        let tls = Chain { server_names: vec!["a.b".into()], ..Chain::default() };
+        let chains = vec![Chain::default(), tls.clone(), tls];
+        entries.enter(Verdict::Add, Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tcp, chains));
+        assert_eq!(entries.entries[0].chains.len(), 2);
+        assert_eq!(entries.entries[0].protocol, Protocol::Tcp);
+    }
+
+    #[test]
+    fn http_stands_behind_tcp() {
+        let mut entries = entries(Protocol::Http);
+        let tls = Chain { server_names: vec!["a.b".into()], ..Chain::default() };
+        let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tls, vec![tls]);
+        entries.enter(Verdict::AddBeforeHttp, entry);
+        let there = &entries.entries[0];
+        assert_eq!(there.chains.iter().map(|c| c.plaintext_http).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(there.protocol, Protocol::Unsupported);
+    }
+}
