@@ -17,7 +17,8 @@ use xdslab_mesh::object::kubernetes::Pod;
 use xdslab_server::{Config, Server};
 use xdslab_sim::envoy::{Api, Binary, Surroundings, Version, Wanted, find};
 use xdslab_sim::scenario::{
-    ControlPlane, EnvoyFleet, Fleet, InProcess, MeshFolder, Options, Plan, Probe, Scenario, proxy_name,
+    ControlPlane, EnvoyFleet, Fleet, InProcess, Manner, MeshFolder, Options, Plan, Probe, Scenario,
+    proxy_name,
 };
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -106,7 +107,9 @@ async fn holds_what_istiod_sends(version: Version, api: Api) {
     let folder = tempfile::tempdir().unwrap();
     let (plan, mut mesh) = (plan(), MeshFolder::new(None).unwrap());
     let mut control = InProcess::start().await.unwrap();
-    let mut fleet = EnvoyFleet::new(&[binary], control.address(), api, false, folder.path()).unwrap();
+    let mut fleet =
+        EnvoyFleet::new(&[binary], control.address(), Manner { api, ..Manner::default() }, folder.path())
+            .unwrap();
     let (progress, _) = watch::channel(0);
     let watched =
         [("productpage-v1-", "default.productpage-v1-0"), ("web-frontend-v1-", "default.web-frontend-v1-0")];
@@ -182,7 +185,8 @@ async fn comes_back(api: Api) {
     mesh.change(&[], &plan.steps[0].apply, &BTreeMap::new()).unwrap();
     let server = serve(SocketAddr::from(([127, 0, 0, 1], 0)), &files).await;
     let address = server.grpc_addr();
-    let mut fleet = EnvoyFleet::new(&[old, new], address, api, false, folder.path()).unwrap();
+    let mut fleet =
+        EnvoyFleet::new(&[old, new], address, Manner { api, ..Manner::default() }, folder.path()).unwrap();
     let (progress, _) = watch::channel(0);
     let chosen = pods(&mesh, &["details-v1-", "productpage-v1-", "web-frontend-v1-"]);
     fleet.start(chosen, &progress).await;

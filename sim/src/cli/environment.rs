@@ -15,6 +15,7 @@ pub(super) fn of(plan: &Plan, versions: Vec<String>, server: String) -> Environm
             xdslab_sim::envoy::Api::Delta => "delta".to_owned(),
             xdslab_sim::envoy::Api::Sotw => "sotw".to_owned(),
         },
+        listeners: plan.listeners,
         purge: match purge {
             Some(Purge::Restart) => "restart".to_owned(),
             Some(Purge::SoftLimit) => "soft memory limit".to_owned(),

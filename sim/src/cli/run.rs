@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use xdslab_sim::envoy::{Api, Binary, Surroundings, Version, Wanted, find};
 use xdslab_sim::report::{Bars, Lines, Listener, Log, Report, comparison, html, json, table};
 use xdslab_sim::scenario::{
-    ControlPlane, EnvoyFleet, External, Fleet, InProcess, MeshFolder, Options, Outcome, Plan, Purge, Runner,
-    Scenario,
+    ControlPlane, EnvoyFleet, External, Fleet, InProcess, Manner, MeshFolder, Options, Outcome, Plan, Purge,
+    Runner, Scenario,
 };
 
 use super::envoy::FetchDisplay;
@@ -50,6 +50,9 @@ pub(super) struct Args {
     /// How the Envoys ask for configuration.
     #[arg(long, value_enum)]
     api: Option<ApiWord>,
+    /// The Envoys ask for listeners and routes too, not only for clusters and endpoints.
+    #[arg(long)]
+    listeners: bool,
     /// How memory is purged, in the steps that do so.
     #[arg(long, value_enum)]
     purge: Option<PurgeWord>,
@@ -135,6 +138,7 @@ fn options(args: &Args, no_sidecar: bool) -> Options {
             ApiWord::Delta => Api::Delta,
             ApiWord::Sotw => Api::Sotw,
         }),
+        listeners: args.listeners,
         purge: args.purge.map(|word| match word {
             PurgeWord::Restart => Purge::Restart,
             PurgeWord::SoftLimit => Purge::SoftLimit,
@@ -217,7 +221,8 @@ impl Side<'_> {
     fn fleet(&self, address: SocketAddr) -> Result<EnvoyFleet, Failure> {
         let dir = self.out.join("envoys").join(self.plan.side.name().replace(' ', "-"));
         let plan = &self.plan;
-        let fleet = EnvoyFleet::new(self.binaries, address, plan.api, plan.soft_limit, &dir);
+        let manner = Manner { api: plan.api, listeners: plan.listeners, soft_limit: plan.soft_limit };
+        let fleet = EnvoyFleet::new(self.binaries, address, manner, &dir);
         fleet.map_err(|e| Failure::Broken(anyhow!(e)))
     }
 

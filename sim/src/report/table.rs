@@ -34,10 +34,11 @@ pub fn table(run: &Run) -> String {
     let _ = writeln!(out, "\n{}", run.opening.title);
     let _ = writeln!(
         out,
-        "{}; Envoy {}, {} ADS, {} cores, {}\n",
+        "{}; Envoy {}, {} ADS{}, {} cores, {}\n",
         run.opening.side.name(),
         environment.envoy.join(" and "),
         environment.api,
+        if environment.listeners { " with listeners and routes" } else { "" },
         environment.cores,
         environment.system
     );

@@ -34,22 +34,28 @@ pub struct EnvoyView {
     views: Vec<FleetView>,
 }
 
+/// How all Envoys of a run are configured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Variant of ADS.
+    pub api: Api,
+    /// Whether they ask for listeners and routes too.
+    pub listeners: bool,
+    /// Whether freed memory is given back at once.
+    pub soft_limit: bool,
+}
+
 impl EnvoyFleet {
     /// Fleets of these releases that connect to `xds`; their files are kept in `dir`.
     ///
     /// # Errors
     /// When a folder cannot be made, or a release has no soft memory limit and shall have one.
-    pub fn new(
-        binaries: &[Binary],
-        xds: SocketAddr,
-        api: Api,
-        soft_limit: bool,
-        dir: &Path,
-    ) -> Result<Self, LabError> {
+    pub fn new(binaries: &[Binary], xds: SocketAddr, manner: Manner, dir: &Path) -> Result<Self, LabError> {
         let start = |binary: &Binary| {
             let mut options = FleetOptions::new(binary.clone(), xds, dir);
-            options.api = api;
-            options.purge = soft_limit.then(SoftLimit::default);
+            options.api = manner.api;
+            options.lds = manner.listeners;
+            options.purge = manner.soft_limit.then(SoftLimit::default);
             envoy::Fleet::start(options).map_err(|e| LabError(chain(&e)))
         };
         let fleets: Vec<_> = binaries.iter().map(start).collect::<Result<_, _>>()?;

@@ -126,6 +126,9 @@ pub struct Environment {
     pub envoy: Vec<String>,
     /// Variant of ADS: `delta` or `sotw`.
     pub api: String,
+    /// Whether Envoys ask for listeners and routes too.
+    #[serde(default)]
+    pub listeners: bool,
     /// How memory is purged, if it is.
     pub purge: String,
     /// The control plane: in this process, or where.

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub versions: Vec<String>,
     /// How they ask for configuration.
     pub api: Api,
+    /// Whether they ask for listeners and routes too, not only for clusters and endpoints.
+    pub listeners: bool,
     /// What `--services` and `--namespaces` replace.
     pub crowd: Option<CrowdFile>,
     /// The steps.
@@ -171,6 +173,8 @@ struct Written {
     #[serde(default)]
     api: Api,
     #[serde(default)]
+    listeners: bool,
+    #[serde(default)]
     deadline: Option<Span>,
     #[serde(default)]
     crowd: Option<WrittenCrowd>,
@@ -301,6 +305,7 @@ impl Written {
             envoys: self.envoys.0,
             versions: self.versions,
             api: self.api,
+            listeners: self.listeners,
             crowd,
             steps,
         })

@@ -28,6 +28,8 @@ pub struct Options {
     pub no_sidecar: bool,
     /// This variant of ADS.
     pub api: Option<Api>,
+    /// Ask for listeners and routes too.
+    pub listeners: bool,
     /// Purge in this way.
     pub purge: Option<Purge>,
 }
@@ -49,6 +51,8 @@ pub struct Plan {
     pub envoys: Envoys,
     /// The variant of ADS.
     pub api: Api,
+    /// Whether Envoys ask for listeners and routes too.
+    pub listeners: bool,
     /// Whether Envoys run with a soft memory limit.
     pub soft_limit: bool,
     /// What the names in expectations stand for.
@@ -181,6 +185,7 @@ impl Plan {
             watch: scenario.watch.clone(),
             envoys,
             api: options.api.unwrap_or(scenario.api),
+            listeners: options.listeners || scenario.listeners,
             soft_limit: steps.iter().any(|step| step.purge == Some(Purge::SoftLimit)),
             variables,
             mesh: layers(&scenario.mesh)?,

@@ -36,7 +36,15 @@ pub(super) fn explanations(out: &mut String, run: &Run) {
     for (term, text) in [
         ("Machine", format!("{} cores, {memory} of memory, {}", environment.cores, environment.system)),
         ("Envoy", environment.envoy.join(", ")),
-        ("xDS", format!("{} ADS, server {}", environment.api, environment.server)),
+        (
+            "xDS",
+            format!(
+                "{} ADS of {}, server {}",
+                environment.api,
+                if environment.listeners { "all four types" } else { "clusters and endpoints" },
+                environment.server
+            ),
+        ),
         ("Purge", environment.purge.clone()),
         ("xdslab", environment.xdslab.clone()),
         ("Begun", environment.started.clone()),
