@@ -12,7 +12,7 @@ use xdslab_mesh::object::{Object, Reading, read};
 use xdslab_mesh::{Change, ChangeSet, Mesh, NodeIdentity, Proxy, Snapshot};
 use xdslab_server::generate::{Generator, View};
 
-criterion_group!(benches, snapshots, scopes, resources);
+criterion_group!(benches, snapshots, scopes, resources, listeners, routes, everything);
 criterion_main!(benches);
 
 const PER_NAMESPACE: usize = 10;
@@ -96,6 +96,67 @@ fn resources(c: &mut Criterion) {
             b.iter(|| generator.endpoints(black_box(&view), &names));
         });
     }
+    group.finish();
+}
+
+/// One sidecar's listeners: one for each TCP service, and three that all sidecars have.
+fn listeners(c: &mut Criterion) {
+    let mut group = c.benchmark_group("listeners");
+    for services in [100, 1_000] {
+        let snapshot = loaded(apply_all(&mesh_objects(services, "tcp"))).snapshot();
+        let view = view(&snapshot);
+        group.throughput(Throughput::Elements(services as u64));
+        group.bench_function(BenchmarkId::new("TCP services, nothing cached", services), |b| {
+            b.iter(|| Generator::new().listeners(black_box(&view)));
+        });
+        let generator = Generator::new();
+        group.bench_function(BenchmarkId::new("TCP services, cached", services), |b| {
+            b.iter(|| generator.listeners(black_box(&view)));
+        });
+    }
+    group.finish();
+}
+
+/// One route configuration with a virtual host for each HTTP service.
+fn routes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("routes");
+    let name = [ArcStr::from("80")];
+    for services in [100, 1_000] {
+        let snapshot = loaded(apply_all(&mesh_objects(services, "http"))).snapshot();
+        let view = view(&snapshot);
+        group.throughput(Throughput::Elements(services as u64));
+        group.bench_function(BenchmarkId::new("HTTP services, nothing cached", services), |b| {
+            b.iter(|| Generator::new().routes(black_box(&view), &name));
+        });
+        let generator = Generator::new();
+        group.bench_function(BenchmarkId::new("HTTP services, cached", services), |b| {
+            b.iter(|| generator.routes(black_box(&view), &name));
+        });
+    }
+    group.finish();
+}
+
+/// All four types of one proxy from a snapshot that nobody has asked yet.
+fn everything(c: &mut Criterion) {
+    let mut group = c.benchmark_group("all four types");
+    group.sample_size(20);
+    let objects = mesh_objects(1_000, "http");
+    group.bench_function("1000 HTTP services", |b| {
+        b.iter_batched(
+            || loaded(apply_all(&objects)).snapshot(),
+            |snapshot| {
+                let (generator, view) = (Generator::new(), view(&snapshot));
+                let clusters = generator.clusters(&view);
+                let names: Vec<ArcStr> =
+                    clusters.iter().map(|r| r.name.clone()).filter(|n| n.starts_with("outbound|")).collect();
+                let endpoints = generator.endpoints(&view, &names);
+                let listeners = generator.listeners(&view);
+                let routes = generator.routes(&view, &[ArcStr::from("80")]);
+                (clusters, endpoints, listeners, routes)
+            },
+            BatchSize::PerIteration,
+        );
+    });
     group.finish();
 }
 

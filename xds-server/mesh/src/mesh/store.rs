@@ -123,7 +123,7 @@ impl Store {
             }
             Object::Telemetry(o) => self.telemetries.0.insert(at, o).map(Object::Telemetry),
             Object::Gateway(o) => self.gateways.0.insert(at, o).map(Object::Gateway),
-            other => self.others.insert(key, other),
+            other @ Object::Workload(..) => self.others.insert(key, other),
         }
     }
 
