@@ -59,7 +59,8 @@ impl Default for Routes {
 pub(crate) struct TcpConnection {
     /// Prefix of its statistics.
     pub stat_prefix: String,
-    /// Clusters with their shares; a single one's share does not count.
+    /// Clusters with their shares; one cluster with a share of 0 is the only destination (`cluster`), all else are
+    /// `weighted_clusters`, of which there may be just one.
     pub clusters: Vec<(String, u32)>,
     /// Rule of the first destination: idle timeout, longest connection, hash of the source, tunnel.
     pub policy: TcpPolicy,
