@@ -15,7 +15,6 @@ use xdslab_proto::cluster::cluster::{
     OriginalDstLbConfig,
 };
 use xdslab_proto::core::{self, TypedExtensionConfig};
-use xdslab_proto::dynamic_forward_proxy::DnsCacheConfig;
 use xdslab_proto::ordered::ClusterTail;
 use xdslab_proto::protobuf::UInt32Value;
 use xdslab_proto::{Message, pack_any};
@@ -24,7 +23,7 @@ use xdslab_protocol::Resource;
 use super::metadata::Notes;
 use super::policy::Policy;
 use super::protocol::Options;
-use super::special::{dynamic_forward_proxy, lookup_family};
+use super::special::{dns_cache, dynamic_forward_proxy, lookup_family};
 use super::tls::{self, Upstream};
 use super::wire::{address, ads, duration, socket_address, uint32};
 use super::{balance, name, pool, stats};
@@ -154,12 +153,7 @@ impl<'a> Outbound<'a> {
     }
 
     fn forward_proxy(&self, policy: Policy<'_>) -> ClusterDiscoveryType {
-        let host = self.service.hostname.strip_prefix('*').unwrap_or(&self.service.hostname);
-        let cache = DnsCacheConfig {
-            name: format!("{host}_dfp_dns_cache"),
-            dns_lookup_family: lookup_family(self.view.proxy.ip_mode()).into(),
-            ..Default::default()
-        };
+        let cache = dns_cache(&self.service.hostname, self.view.proxy.ip_mode());
         // Envoy insists on checking names itself unless it is told that this may be missing.
         let tls = policy.tls.filter(|t| {
             use xdslab_mesh::object::istio::ClientTlsMode::{Mutual, Simple};

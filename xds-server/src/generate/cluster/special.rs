@@ -126,6 +126,15 @@ pub fn dynamic_forward_proxy(cache: DnsCacheConfig, insecure: bool) -> ClusterDi
     })
 }
 
+/// The cache of the names that a wildcard host is resolved to: whatever uses it must describe it alike.
+pub fn dns_cache(hostname: &str, mode: IpMode) -> DnsCacheConfig {
+    DnsCacheConfig {
+        name: format!("{hostname}_dfp_dns_cache"),
+        dns_lookup_family: lookup_family(mode).into(),
+        ..Default::default()
+    }
+}
+
 /// Which addresses a proxy looks up.
 pub fn lookup_family(mode: IpMode) -> DnsLookupFamily {
     if mode == IpMode::V6 { DnsLookupFamily::V6Only } else { DnsLookupFamily::V4Only }

@@ -4,7 +4,6 @@
 use xdslab_mesh::object::istio::OutboundTrafficPolicyMode;
 use xdslab_mesh::{Interception, IpMode};
 use xdslab_proto::core::TrafficDirection;
-use xdslab_proto::dynamic_forward_proxy::DnsCacheConfig;
 use xdslab_proto::filter::network::sni_dynamic_forward_proxy::{FilterConfig, filter_config::PortSpecifier};
 use xdslab_proto::listener::filter::ConfigType;
 use xdslab_proto::listener::{Filter, FilterChain, FilterChainMatch, Listener};
@@ -16,7 +15,7 @@ use xdslab_proto::route::{
 
 use super::chain::{PLAINTEXT_HTTP, Scaffold};
 use super::{destination, entry};
-use crate::generate::cluster::special::lookup_family;
+use crate::generate::cluster::special::dns_cache;
 use crate::generate::cluster::wire::uint32;
 use crate::generate::filter::{Class, HttpConnection, Routes};
 use crate::generate::listener::address::{self, Bind};
@@ -78,6 +77,7 @@ fn resolving(scaffold: &Scaffold<'_>) -> FilterChain {
     }
 }
 
+#[allow(deprecated)] // `max_grpc_timeout`, which istiod sends
 fn dynamic_routes() -> RouteConfiguration {
     let action = RouteAction {
         cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(
@@ -148,14 +148,8 @@ pub(super) fn http_proxy(scaffold: &Scaffold<'_>) -> Option<Listener> {
 /// The filter that resolves the server's name of each connection to a wildcard host. Its cache is that of the host's
 /// cluster.
 pub(super) fn resolve_server_name(hostname: &str, port: u32, mode: IpMode) -> Filter {
-    let host = hostname.strip_prefix('*').unwrap_or(hostname);
-    let cache = DnsCacheConfig {
-        name: format!("{host}_dfp_dns_cache"),
-        dns_lookup_family: lookup_family(mode).into(),
-        ..Default::default()
-    };
     let config = FilterConfig {
-        dns_cache_config: Some(cache),
+        dns_cache_config: Some(dns_cache(hostname, mode)),
         port_specifier: Some(PortSpecifier::PortValue(port)),
         ..Default::default()
     };
