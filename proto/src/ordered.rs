@@ -4,7 +4,11 @@
 //! messages are the same as their originals, and a message may be written in parts: the fields of
 //! [`ClusterTail`] are appended to those of a `Cluster`.
 
+mod virtual_host;
+
 use std::collections::BTreeMap;
+
+pub use virtual_host::{RouteConfiguration, VirtualHost};
 
 use crate::core::{Address, Locality};
 use crate::protobuf::UInt32Value;

@@ -47,6 +47,8 @@ pub struct Generator {
 struct Traits {
     istio_extensions: bool,
     preserve_case: bool,
+    router: bool,
+    passes_by_sni: bool,
     ip_mode: IpMode,
     certificates: Option<ClientCertificates>,
     lab: Lab,
@@ -176,7 +178,7 @@ impl Generator {
     pub fn routes<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
         let body = |name: &ArcStr| match view.proxy.kind {
             ProxyKind::Sidecar => route::configuration(view, name),
-            _ => gateway::routes(view, name),
+            _ => gateway::configuration(view, name),
         };
         ResourceSet::new(names.into_iter().map(|n| Resource::new(n.clone(), body(n))).collect())
     }
@@ -301,6 +303,7 @@ impl Generator {
             outlier: policy.outlier_detection,
             authentications: &inputs.authentications,
             resolves_names: false,
+            mutual_only: parts.by_sni,
         };
         let make = || encode(assignment.build(view));
         if assignment.depends_on_proxy(view) || !endpoint::of_this_cluster(view) {
@@ -315,6 +318,8 @@ fn traits(view: &View) -> Traits {
     Traits {
         istio_extensions: view.proxy.istio_extensions,
         preserve_case: view.preserve_case,
+        router: view.proxy.kind == ProxyKind::Router,
+        passes_by_sni: view.gateways.passes_by_sni,
         ip_mode: view.proxy.ip_mode(),
         certificates: view.proxy.metadata.client_certificates.clone(),
         lab: view.proxy.metadata.lab,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use xdslab_mesh::{ConfigKind, Proxy, Scope, Snapshot, Workload};
 
+use super::gateway::Merged;
 use crate::push::PushRequest;
 
 /// One proxy under one snapshot.
@@ -22,6 +23,10 @@ pub struct View {
     pub workload: Arc<Workload>,
     /// Whether its proxy configuration keeps the case of HTTP/1.1 headers.
     pub preserve_case: bool,
+    /// The servers that select it, if it is a gateway.
+    pub(crate) gateways: Arc<Merged>,
+    /// Whether [`Merged::passes_by_sni`] was otherwise before the last push.
+    pub(crate) passing_changed: bool,
 }
 
 impl View {
@@ -30,7 +35,9 @@ impl View {
         let workload = Arc::new(snapshot.workload(&proxy));
         let scope = snapshot.scope(&proxy, &workload.labels);
         let preserve_case = preserves_case(&proxy, &snapshot);
-        Self { proxy, snapshot, scope, previous_scope: None, workload, preserve_case }
+        let gateways = Arc::new(Merged::of(&snapshot, &proxy, &workload));
+        let (previous_scope, passing_changed) = (None, false);
+        Self { proxy, snapshot, scope, previous_scope, workload, preserve_case, gateways, passing_changed }
     }
 
     /// The view after a push: labels, services and scope are looked at again only where the push can have
@@ -42,7 +49,8 @@ impl View {
             return Self { snapshot, ..self.clone() };
         }
         let fresh = Self::new(snapshot, self.proxy.clone());
-        Self { previous_scope: Some(self.scope.clone()), ..fresh }
+        let passing_changed = fresh.gateways.passes_by_sni != self.gateways.passes_by_sni;
+        Self { previous_scope: Some(self.scope.clone()), passing_changed, ..fresh }
     }
 }
 

@@ -110,8 +110,7 @@ fn is_istio_group(group: &str) -> bool {
 }
 
 /// Fields of Istio's API that no type here has, by kind (`None`: any) and the end of their path without positions.
-const IGNORED: [(Option<Kind>, &str); 3] = [
-    (None, "tls.insecureSkipVerify"),
+const IGNORED: [(Option<Kind>, &str); 2] = [
     (Some(Kind::DestinationRule), "outlierDetection.outlierDetectionHttpErrorCodes"),
     (Some(Kind::Telemetry), "tracing.disableContextPropagation"),
 ];

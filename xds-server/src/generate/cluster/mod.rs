@@ -8,9 +8,10 @@ mod outbound;
 pub(super) mod policy;
 mod pool;
 mod protocol;
+pub(super) mod secret;
 pub(super) mod special;
 pub(super) mod stats;
-mod tls;
+pub(super) mod tls;
 pub(super) mod wire;
 
 use xdslab_mesh::ProxyKind;

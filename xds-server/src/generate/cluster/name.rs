@@ -17,7 +17,7 @@ pub fn sni(port: u32, subset: &str, hostname: &str) -> String {
     std::format!("outbound_.{port}_.{subset}_.{hostname}")
 }
 
-/// The parts of an outbound cluster's name.
+/// The parts of an outbound cluster's name, in either of its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outbound<'a> {
     /// The service's port.
@@ -26,14 +26,18 @@ pub struct Outbound<'a> {
     pub subset: &'a str,
     /// Host name.
     pub hostname: &'a str,
+    /// Whether it is the cluster that a gateway finds by the SNI of mutual TLS.
+    pub by_sni: bool,
 }
 
-/// Reads the name of an outbound cluster; other names have no parts.
+/// Reads the name of an outbound cluster, or an SNI that stands for one; other names have no parts
+/// (istiod: `ParseSubsetKey`).
 pub fn parse_outbound(name: &str) -> Option<Outbound<'_>> {
-    let mut parts = name.split('|');
+    let by_sni = name.starts_with("outbound_.");
+    let mut parts = name.split(if by_sni { "_." } else { "|" });
     let (direction, port, subset, hostname) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     (direction == "outbound" && parts.next().is_none())
-        .then(|| Some(Outbound { port: port.parse().ok()?, subset, hostname }))?
+        .then(|| Some(Outbound { port: port.parse().ok()?, subset, hostname, by_sni }))?
 }
 
 #[cfg(test)]
@@ -43,8 +47,11 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         let name = outbound(80, "v1", "a.b.svc.cluster.local");
-        let want = Outbound { port: 80, subset: "v1", hostname: "a.b.svc.cluster.local" };
+        let want = Outbound { port: 80, subset: "v1", hostname: "a.b.svc.cluster.local", by_sni: false };
         assert_eq!(parse_outbound(&name), Some(want));
+        let name = sni(80, "v1", "a.b.svc.cluster.local");
+        assert_eq!(parse_outbound(&name), Some(Outbound { by_sni: true, ..want }));
+        assert_eq!(parse_outbound("outbound_.80_.a.b"), None);
         assert_eq!(parse_outbound("inbound|80||"), None);
         assert_eq!(parse_outbound("outbound|80|a"), None);
         assert_eq!(parse_outbound("outbound|80||a|b"), None);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arcstr::ArcStr;
+use xdslab_mesh::ProxyKind;
 use xdslab_mesh::endpoint::{EndpointSet, TlsMode};
 use xdslab_mesh::object::istio::{MutualTlsMode, Subset};
 use xdslab_mesh::scope::MergedRule;
@@ -44,6 +45,15 @@ pub struct Outbound<'a> {
     pub identities: Vec<ArcStr>,
 }
 
+/// What leads a connection to a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// A route.
+    ByRoute,
+    /// The SNI of mutual TLS that a gateway passes through (istiod: `buildOutboundSniDnatClusters`).
+    BySni,
+}
+
 impl<'a> Outbound<'a> {
     /// Collects what the clusters of `service` are made of.
     pub fn new(
@@ -63,16 +73,28 @@ impl<'a> Outbound<'a> {
             return clusters;
         }
         for port in self.service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
-            let Some(whole) = self.cluster(port, None) else { continue };
+            let Some(whole) = self.cluster(port, None, Found::ByRoute) else { continue };
             clusters.push(whole);
+            if self.view.gateways.passes_by_sni && !self.service.mesh_external {
+                let subsets = std::iter::once(None).chain(self.subsets().iter().map(Some));
+                clusters.extend(subsets.filter_map(|s| self.cluster(port, s, Found::BySni)));
+            }
             // A cluster that resolves any host has no subsets.
             if self.is_dynamic() {
                 continue;
             }
-            let subsets = self.rule.map_or(&[][..], |r| r.spec.subsets.as_slice());
-            clusters.extend(subsets.iter().filter_map(|s| self.cluster(port, Some(s))));
+            let subsets = self.subsets().iter();
+            clusters.extend(subsets.filter_map(|s| self.cluster(port, Some(s), Found::ByRoute)));
         }
         clusters
+    }
+
+    fn subsets(&self) -> &'a [Subset] {
+        self.rule.map_or(&[], |r| r.spec.subsets.as_slice())
+    }
+
+    fn is_router(&self) -> bool {
+        self.view.proxy.kind == ProxyKind::Router
     }
 
     fn is_dynamic(&self) -> bool {
@@ -86,10 +108,13 @@ impl<'a> Outbound<'a> {
             .overlaid(subset.and_then(|s| s.traffic_policy.as_ref()), port.number)
     }
 
-    fn cluster(&self, port: &Port, subset: Option<&'a Subset>) -> Option<Resource> {
+    fn cluster(&self, port: &Port, subset: Option<&'a Subset>, found: Found) -> Option<Resource> {
         let policy = self.policy(port, subset);
         let subset_name = subset.map_or("", |s| s.name.as_str());
-        let name = name::outbound(port.number, subset_name, &self.service.hostname);
+        let name = match found {
+            Found::ByRoute => name::outbound(port.number, subset_name, &self.service.hostname),
+            Found::BySni => name::sni(port.number, subset_name, &self.service.hostname).into(),
+        };
         let assignment = self.assignment(&name, port, subset_name, policy);
         let mut cluster = Cluster { name: name.to_string(), ..Cluster::default() };
         let mut tail = ClusterTail::default();
@@ -101,6 +126,11 @@ impl<'a> Outbound<'a> {
             tail.load_assignment = Some(assignment.build(self.view));
         }
         self.fill(&mut cluster, &mut tail, port, subset, policy, discovery);
+        if found == Found::BySni {
+            // What comes is TLS already, from end to end.
+            cluster.transport_socket = None;
+            cluster.transport_socket_matches.clear();
+        }
         Some(encode(name, &cluster, &tail))
     }
 
@@ -122,6 +152,7 @@ impl<'a> Outbound<'a> {
             outlier: policy.outlier_detection,
             authentications: self.view.snapshot.peer_authentications(),
             resolves_names: true,
+            mutual_only: false,
         }
     }
 
@@ -143,6 +174,8 @@ impl<'a> Outbound<'a> {
         }
         let discovery = match self.service.resolution {
             _ if balance::passes_through(policy.load_balancer) => DiscoveryType::OriginalDst,
+            // A gateway's clients do not name addresses of the mesh.
+            Resolution::Passthrough if self.is_router() => DiscoveryType::Eds,
             Resolution::Passthrough => DiscoveryType::OriginalDst,
             Resolution::DnsLb if !self.service.race_connect => DiscoveryType::StrictDns,
             Resolution::DnsLb | Resolution::DnsRoundRobinLb => DiscoveryType::LogicalDns,
@@ -178,8 +211,11 @@ impl<'a> Outbound<'a> {
             stats::outbound(&mesh.outbound_cluster_stat_name, self.service, port, subset_name, &cluster.name);
         pool::apply(cluster, mesh, policy.connection_pool, policy.retry_budget);
         cluster.filters = tls::exchange_filters(view.proxy.istio_extensions);
-        let mut options = Options::of_port(port.protocol, view.preserve_case);
-        options.upgrade(policy.connection_pool.and_then(|p| p.http.as_ref()), mesh, port.protocol);
+        // Gateways sniff nothing.
+        let unknown = port.protocol.is_sniffed() && self.is_router();
+        let protocol = if unknown { Protocol::Tcp } else { port.protocol };
+        let mut options = Options::of_port(protocol, view.preserve_case);
+        options.upgrade(policy.connection_pool.and_then(|p| p.http.as_ref()), mesh, protocol);
         options.limit(policy.connection_pool);
         cluster.outlier_detection = policy.outlier_detection.map(pool::outlier_detection);
         match discovery {
@@ -193,7 +229,8 @@ impl<'a> Outbound<'a> {
             subset: subset_name,
             mesh,
             settings: policy.tls,
-            selects_workloads: self.rule.is_some_and(|r| r.spec.workload_selector.is_some()),
+            fetches_credentials: self.is_router()
+                || self.rule.is_some_and(|r| r.spec.workload_selector.is_some()),
             detects: mesh.enable_auto_mtls && self.takes_mutual_tls(port, policy),
             original_destination: discovery == Some(DiscoveryType::OriginalDst),
             dynamic: discovery.is_none(),

@@ -8,11 +8,9 @@ use xdslab_mesh::service::{Registry, Service};
 use xdslab_proto::cluster::Cluster;
 use xdslab_proto::cluster::cluster::TransportSocketMatch;
 use xdslab_proto::core::proxy_protocol_config::Version;
-use xdslab_proto::core::{
-    self, ApiConfigSource, ConfigSource, DataSource, GrpcService, ProxyProtocolConfig, TransportSocket,
-};
+use xdslab_proto::core::{self, DataSource, ProxyProtocolConfig, TransportSocket};
 use xdslab_proto::matcher::{StringMatcher, string_matcher::MatchPattern};
-use xdslab_proto::protobuf::{self, Struct, Value, value};
+use xdslab_proto::protobuf::{Struct, Value, value};
 use xdslab_proto::proxy_protocol::ProxyProtocolUpstreamTransport;
 use xdslab_proto::raw_buffer::RawBuffer;
 use xdslab_proto::tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
@@ -25,7 +23,8 @@ use xdslab_proto::{cluster, pack_any};
 use super::metadata::Notes;
 use super::name;
 use super::protocol::{Options, Speaks};
-use super::wire::{ads, transport_socket};
+use super::secret;
+use super::wire::transport_socket;
 
 const TLS: &str = "envoy.transport_sockets.tls";
 const RAW_BUFFER: &str = "envoy.transport_sockets.raw_buffer";
@@ -43,8 +42,8 @@ pub struct Upstream<'a> {
     pub mesh: &'a MeshConfig,
     /// The rule's settings.
     pub settings: Option<&'a ClientTls>,
-    /// Whether the rule selects workloads: then credentials by name count.
-    pub selects_workloads: bool,
+    /// Whether credentials by name count: for gateways, and where the rule selects workloads.
+    pub fetches_credentials: bool,
     /// Whether the service is known to take mutual TLS where its endpoints say so.
     pub detects: bool,
     /// Whether endpoints come by the client's own destination.
@@ -180,8 +179,8 @@ fn mutual(upstream: &Upstream<'_>, sans: &[ArcStr], sni: String, options: &Optio
     let context = CommonTlsContext {
         tls_params: Some(versions()),
         alpn_protocols: alpn,
-        tls_certificate_sds_secret_configs: vec![secret("default")],
-        validation_context_type: Some(combined(matching(sans), secret("ROOTCA"))),
+        tls_certificate_sds_secret_configs: vec![secret::agent("default")],
+        validation_context_type: Some(combined(matching(sans), secret::agent("ROOTCA"))),
         ..Default::default()
     };
     socket(UpstreamTlsContext { common_tls_context: Some(context), sni, ..Default::default() })
@@ -199,7 +198,8 @@ fn versions() -> TlsParameters {
     }
 }
 
-fn matching(sans: &[ArcStr]) -> CertificateValidationContext {
+/// Whom to expect by any of these names.
+pub fn matching(sans: &[ArcStr]) -> CertificateValidationContext {
     let exact = |san: &ArcStr| StringMatcher {
         match_pattern: Some(MatchPattern::Exact(san.to_string())),
         ..Default::default()
@@ -211,41 +211,13 @@ fn matching(sans: &[ArcStr]) -> CertificateValidationContext {
     }
 }
 
-fn combined(default: CertificateValidationContext, root: SdsSecretConfig) -> ValidationContextType {
+/// What is expected, checked against a root that is fetched.
+pub fn combined(default: CertificateValidationContext, root: SdsSecretConfig) -> ValidationContextType {
     ValidationContextType::CombinedValidationContext(CombinedCertificateValidationContext {
         default_validation_context: Some(default),
         validation_context_sds_secret_config: Some(root),
         ..Default::default()
     })
-}
-
-/// A secret of the agent beside the proxy; files are known at once, so nobody waits for them for ever.
-fn secret(name: &str) -> SdsSecretConfig {
-    let from_file = name.starts_with("file-");
-    let agent = core::grpc_service::EnvoyGrpc { cluster_name: "sds-grpc".to_owned(), ..Default::default() };
-    let source = ApiConfigSource {
-        api_type: core::api_config_source::ApiType::Grpc.into(),
-        transport_api_version: core::ApiVersion::V3.into(),
-        grpc_services: vec![GrpcService {
-            target_specifier: Some(core::grpc_service::TargetSpecifier::EnvoyGrpc(agent)),
-            ..Default::default()
-        }],
-        set_node_on_first_message_only: true,
-        ..Default::default()
-    };
-    let config = ConfigSource {
-        initial_fetch_timeout: (!from_file).then(protobuf::Duration::default),
-        resource_api_version: core::ApiVersion::V3.into(),
-        config_source_specifier: Some(core::config_source::ConfigSourceSpecifier::ApiConfigSource(source)),
-        ..Default::default()
-    };
-    SdsSecretConfig { name: name.to_owned(), sds_config: Some(config) }
-}
-
-/// A Kubernetes secret, served by the control plane itself.
-fn kubernetes_secret(name: String) -> SdsSecretConfig {
-    let config = ConfigSource { initial_fetch_timeout: None, ..ads() };
-    SdsSecretConfig { name, sds_config: Some(config) }
 }
 
 /// TLS that checks the server, with or without a client certificate of its own.
@@ -272,7 +244,7 @@ impl OneWay {
     fn of_rule(upstream: &Upstream<'_>, tls: &ClientTls) -> Option<Self> {
         let by_reference = tls.credential_name.starts_with("configmap://");
         let credential = (!tls.credential_name.is_empty()).then(|| tls.credential_name.clone());
-        if credential.is_some() && !upstream.selects_workloads && !by_reference {
+        if credential.is_some() && !upstream.fetches_credentials && !by_reference {
             return None;
         }
         let mutual = tls.mode == ClientTlsMode::Mutual;
@@ -342,17 +314,16 @@ impl OneWay {
 
     fn root_secret(&self) -> SdsSecretConfig {
         match &self.credential {
-            Some(name) if name.starts_with("configmap://") => kubernetes_secret(format!("{name}-cacert")),
-            Some(name) => kubernetes_secret(format!("kubernetes://{name}-cacert")),
-            None if self.root.is_empty() => secret("file-root:system"),
-            None => secret(&format!("file-root:{}", self.root)),
+            Some(name) => secret::of_control_plane(&format!("{name}-cacert")),
+            None if self.root.is_empty() => secret::agent("file-root:system"),
+            None => secret::agent(&format!("file-root:{}", self.root)),
         }
     }
 
     fn client_secret(&self) -> Option<SdsSecretConfig> {
         match (&self.credential, &self.client) {
-            (Some(name), _) if self.mutual => Some(kubernetes_secret(format!("kubernetes://{name}"))),
-            (None, Some((chain, key))) => Some(secret(&format!("file-cert:{chain}~{key}"))),
+            (Some(name), _) if self.mutual => Some(secret::of_control_plane(name)),
+            (None, Some((chain, key))) => Some(secret::agent(&format!("file-cert:{chain}~{key}"))),
             _ => None,
         }
     }

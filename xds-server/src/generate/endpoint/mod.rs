@@ -45,6 +45,8 @@ pub struct Assignment<'a> {
     pub authentications: &'a PeerAuthenticationIndex,
     /// Whether Envoy resolves names of endpoints itself (DNS clusters).
     pub resolves_names: bool,
+    /// Whether only endpoints that take Istio's mutual TLS are told: for gateways that pass it through.
+    pub mutual_only: bool,
 }
 
 /// Endpoints of one place, with what a proxy makes of them.
@@ -91,6 +93,9 @@ impl<'a> Assignment<'a> {
             group.endpoints.push(endpoint);
         }
         let mut groups: Vec<_> = groups.into_values().collect();
+        if self.mutual_only {
+            groups.iter_mut().for_each(|group| self.keep_mutual(group));
+        }
         if let Some(setting) = self.setting(view) {
             let (place, labels) = (&view.workload.locality, &view.workload.labels);
             groups = setting.apply(groups, place, labels, self.outlier.is_some());
@@ -130,6 +135,8 @@ impl<'a> Assignment<'a> {
 
     fn group(&self, group: Group<'_>) -> LocalityLbEndpoints {
         let Locality { region, zone, subzone } = &group.locality;
+        let emptied = self.mutual_only && group.endpoints.is_empty();
+        let load_balancing_weight = (!emptied).then_some(UInt32Value { value: group.weight });
         LocalityLbEndpoints {
             locality: Some(core::Locality {
                 region: region.to_string(),
@@ -137,7 +144,7 @@ impl<'a> Assignment<'a> {
                 sub_zone: subzone.to_string(),
             }),
             lb_endpoints: group.endpoints.into_iter().map(|e| self.endpoint(e)).collect(),
-            load_balancing_weight: Some(UInt32Value { value: group.weight }),
+            load_balancing_weight,
             priority: group.priority,
         }
     }
@@ -155,8 +162,7 @@ impl<'a> Assignment<'a> {
         };
         let istio = Struct::of([("workload", Value::from(endpoint.workload.as_str()))]);
         let mut metadata = Metadata { filter_metadata: [("istio".to_owned(), istio)].into() };
-        let policy = self.rule.and_then(|r| r.traffic_policy.as_ref());
-        if tls::is_mutual(endpoint, self.subset_policy(), policy, self.port.number, self.authentications) {
+        if self.is_mutual(endpoint) {
             let mode = Struct::of([("tlsMode", Value::from("istio"))]);
             metadata.filter_metadata.insert("envoy.transport_socket_match".to_owned(), mode);
         }
@@ -166,6 +172,18 @@ impl<'a> Assignment<'a> {
             metadata: Some(metadata),
             load_balancing_weight: Some(UInt32Value { value: endpoint.weight }),
         }
+    }
+
+    fn is_mutual(&self, endpoint: &Endpoint) -> bool {
+        let policy = self.rule.and_then(|r| r.traffic_policy.as_ref());
+        tls::is_mutual(endpoint, self.subset_policy(), policy, self.port.number, self.authentications)
+    }
+
+    /// Leaves out endpoints that take plaintext: what is passed through cannot be looked at (istiod:
+    /// `EndpointsWithMTLSFilter`). A place stays, even without endpoints.
+    fn keep_mutual(&self, group: &mut Group<'_>) {
+        group.endpoints.retain(|e| self.is_mutual(e));
+        group.weight = group.endpoints.iter().map(|e| e.weight).fold(0, u32::saturating_add);
     }
 
     fn subset_policy(&self) -> Option<&TrafficPolicy> {

@@ -68,6 +68,10 @@ pub(crate) struct TcpConnection {
     pub mongo: bool,
     /// A chain that only drops: no access log, no idle timeout of the node.
     pub black_hole: bool,
+    /// Whether Istio's proxies tell each other who they are before all else: a gateway that ends Istio's mutual TLS.
+    pub exchanges_metadata: bool,
+    /// Whether who may call is for the workload behind to decide: no policies.
+    pub unauthorized: bool,
 }
 
 /// What a `DestinationRule` says of TCP proxies.

@@ -6,6 +6,7 @@ mod lab;
 pub(crate) mod listener_filters;
 mod outbound;
 
+pub(crate) use outbound::destination;
 use xdslab_mesh::ProxyKind;
 use xdslab_proto::listener::Listener;
 

@@ -15,6 +15,8 @@ pub(crate) struct RuleContext<'a> {
     pub gateway: &'a str,
     /// Port of the routes; 0 for those of all ports.
     pub port: u32,
+    /// Whether the server has TLS settings: then requests are taken to be HTTPS.
+    pub tls: bool,
     /// The service of a host, as far as the port's routes know it.
     pub service: &'a dyn Fn(&str) -> Option<&'a Arc<Service>>,
 }

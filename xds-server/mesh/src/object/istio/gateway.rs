@@ -65,6 +65,7 @@ pub struct ServerTls {
     pub min_protocol_version: TlsProtocol,
     pub max_protocol_version: TlsProtocol,
     pub cipher_suites: Vec<ArcStr>,
+    pub insecure_skip_verify: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

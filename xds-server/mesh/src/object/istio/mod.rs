@@ -14,12 +14,13 @@ mod traffic_policy;
 mod virtual_service;
 
 pub use destination_rule::{DestinationRule, Subset};
-pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode};
+pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode, TlsCertificate, TlsProtocol};
 pub(crate) use mesh_config::IgnoredMeshConfig;
 pub use mesh_config::{
     DefaultTrafficPolicy, InboundTrafficPolicy, InboundTrafficPolicyMode, MeshConfig, MeshMtls, MeshTls,
-    OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization, ServiceEntryVisibility,
-    ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls, Visibility,
+    MeshTlsVersion, OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization,
+    ServiceEntryVisibility, ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls,
+    Visibility,
 };
 pub use security::{
     AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy,

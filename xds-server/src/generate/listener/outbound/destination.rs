@@ -46,14 +46,24 @@ pub(super) fn to_service(
 }
 
 /// The filters of a chain to a route's destinations, for a listener at `port`; `owner` is the route's
-/// `<name>.<namespace>`. Rule and policy are those of the first destination.
+/// `<name>.<namespace>`.
 pub(super) fn to_route(
     filters: &Filters<'_>,
     routes: &[RouteDestination],
     port: &Port,
     owner: String,
 ) -> Vec<Filter> {
-    let view = filters.view();
+    filters.tcp(Class::Outbound, of_route(filters.view(), routes, port, owner))
+}
+
+/// A connection to a route's destinations, for a listener at `port`; `owner` is the route's `<name>.<namespace>`. Rule
+/// and policy are those of the first destination.
+pub(crate) fn of_route(
+    view: &View,
+    routes: &[RouteDestination],
+    port: &Port,
+    owner: String,
+) -> TcpConnection {
     let destinations: Vec<_> =
         routes.iter().filter_map(|r| Some((r.destination.as_ref()?, r.weight))).collect();
     let first = destinations.first().map(|(d, _)| *d);
@@ -61,36 +71,57 @@ pub(super) fn to_route(
     let mongo = port.protocol == Protocol::Mongo;
     if let [(only, _)] = destinations[..] {
         let cluster = cluster(view, only, port.number);
-        let pattern = &view.snapshot.mesh_config().outbound_cluster_stat_name;
-        let subject = |service| Subject {
-            service: Some(service),
-            port: port.number,
-            port_name: &port.name,
-            subset: &only.subset,
-            target_port: Some(0),
-        };
-        let named = view.scope.service(&only.host).and_then(|s| subject(s).filled(pattern));
-        let connection = TcpConnection {
+        let service = view.scope.service(&only.host);
+        let named = service.and_then(|s| stat_prefix(view, s, port, &only.subset));
+        return TcpConnection {
             stat_prefix: named.unwrap_or_else(|| cluster.clone()),
             clusters: vec![(cluster, 0)],
             policy: policy(rule, &only.subset),
             mongo,
             ..TcpConnection::default()
         };
-        return filters.tcp(Class::Outbound, connection);
     }
     let weighted = destinations.iter().filter_map(|(d, weight)| {
         let weight = u32::try_from(*weight).ok().filter(|w| *w > 0)?;
         Some((cluster(view, d, port.number), weight))
     });
-    let connection = TcpConnection {
+    TcpConnection {
         stat_prefix: owner,
         clusters: weighted.collect(),
         policy: policy(rule, ""),
         mongo,
         ..TcpConnection::default()
+    }
+}
+
+/// A connection to one cluster of a service, which nothing tunnels.
+pub(crate) fn of_cluster(
+    view: &View,
+    service: &Service,
+    port: &Port,
+    subset: &str,
+    cluster: String,
+) -> TcpConnection {
+    let policy = policy(rule(view, &service.hostname), subset);
+    TcpConnection {
+        stat_prefix: stat_prefix(view, service, port, subset).unwrap_or_else(|| cluster.clone()),
+        clusters: vec![(cluster, 0)],
+        policy: TcpPolicy { tunnel: None, ..policy },
+        mongo: port.protocol == Protocol::Mongo,
+        ..TcpConnection::default()
+    }
+}
+
+/// The mesh's pattern for statistics of outbound clusters, filled in.
+fn stat_prefix(view: &View, service: &Service, port: &Port, subset: &str) -> Option<String> {
+    let subject = Subject {
+        service: Some(service),
+        port: port.number,
+        port_name: &port.name,
+        subset,
+        target_port: Some(0),
     };
-    filters.tcp(Class::Outbound, connection)
+    subject.filled(&view.snapshot.mesh_config().outbound_cluster_stat_name)
 }
 
 /// Where traffic that no service takes goes: `egressProxy`, everywhere or nowhere.

@@ -2,7 +2,7 @@
 //! `pilot/pkg/networking/core/listener.go`).
 
 mod chain;
-mod destination;
+pub(crate) mod destination;
 mod entry;
 mod fixed;
 mod offer;
