@@ -1,5 +1,6 @@
 //! Short names over Envoy's protobuf types, messages that Envoy's published types lack, and their JSON form.
 
+pub mod istio;
 pub mod json;
 pub mod ordered;
 mod typed_struct;
@@ -9,6 +10,8 @@ pub use envoy_types::pb::envoy::config::listener::v3 as listener;
 pub use envoy_types::pb::envoy::config::rbac::v3 as rbac;
 pub use envoy_types::pb::envoy::config::route::v3 as route;
 pub use envoy_types::pb::envoy::config::trace::v3 as trace;
+pub use envoy_types::pb::envoy::extensions::request_id::uuid::v3 as request_id;
+pub use envoy_types::pb::envoy::r#type::metadata::v3 as metadata;
 pub use envoy_types::pb::envoy::r#type::tracing::v3 as tracing;
 
 /// Filters, by what they look at.

@@ -4,6 +4,7 @@
 //! messages are the same as their originals, and a message may be written in parts: the fields of
 //! [`ClusterTail`] are appended to those of a `Cluster`.
 
+pub mod access_log;
 mod virtual_host;
 
 use std::collections::BTreeMap;

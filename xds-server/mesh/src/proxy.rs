@@ -2,12 +2,14 @@
 //! (istiod: `pkg/model/proxy.go`, `pilot/pkg/model/context.go`).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use arcstr::ArcStr;
 use serde_json::Value;
 
 use crate::locality::Locality;
 use crate::object::Labels;
+use crate::object::istio::ProxyConfig;
 
 /// What a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,8 +132,8 @@ pub struct Metadata {
     pub generator: ArcStr,
     /// `TLS_CLIENT_CERT_CHAIN`, `TLS_CLIENT_KEY`, `TLS_CLIENT_ROOT_CERT`, where the first is given.
     pub client_certificates: Option<ClientCertificates>,
-    /// `proxyHeaders.preserveHttp1HeaderCase` of `PROXY_CONFIG`; absent where the node brings no `PROXY_CONFIG`.
-    pub preserve_header_case: Option<bool>,
+    /// `PROXY_CONFIG`, which replaces the mesh's.
+    pub proxy_config: Option<Arc<ProxyConfig>>,
     /// What an Envoy needs that shares its host with others.
     pub lab: Lab,
     /// The whole metadata as it came.
@@ -261,7 +263,6 @@ impl Metadata {
         let text = |key: &str| raw.get(key).and_then(Value::as_str).unwrap_or_default();
         let namespace =
             raw.get("NAMESPACE").and_then(Value::as_str).filter(|n| !n.is_empty()).map(ArcStr::from);
-        let headers = raw.get("PROXY_CONFIG").map(|c| c.get("proxyHeaders").unwrap_or(&Value::Null));
         Self {
             namespace,
             labels: labels(raw.get("LABELS")),
@@ -283,7 +284,7 @@ impl Metadata {
                 key: text("TLS_CLIENT_KEY").into(),
                 root: text("TLS_CLIENT_ROOT_CERT").into(),
             }),
-            preserve_header_case: headers.map(|h| flag(h.get("preserveHttp1HeaderCase"))),
+            proxy_config: raw.get("PROXY_CONFIG").map(|written| Arc::new(ProxyConfig::read(written))),
             lab: Lab { bind: text("XDSLAB_BIND").parse().ok(), dns: text("XDSLAB_DNS").parse().ok() },
             raw,
         }

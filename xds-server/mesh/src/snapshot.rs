@@ -8,7 +8,9 @@ use arcstr::ArcStr;
 use crate::endpoint::{CLUSTER, EndpointIndex, EndpointSet, PodEntry, Pods, WorkloadEntries, with_topology};
 use crate::locality::Locality;
 use crate::object::Labels;
-use crate::object::istio::{AuthorizationPolicy, Gateway, MeshConfig, RequestAuthentication, Telemetry};
+use crate::object::istio::{
+    AuthorizationPolicy, Gateway, MeshConfig, ProxyConfig, RequestAuthentication, Telemetry,
+};
 use crate::proxy::{Proxy, ProxyKind};
 use crate::rules::{
     ByNamespace, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
@@ -21,6 +23,7 @@ use crate::targets::{ServiceTarget, TargetIndex};
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub mesh: Arc<MeshConfig>,
+    pub proxy_config: Arc<ProxyConfig>,
     pub services: Arc<ServiceIndex>,
     pub endpoints: Arc<EndpointIndex>,
     pub pods: Arc<Pods>,
@@ -68,6 +71,22 @@ impl Snapshot {
     /// The mesh configuration.
     pub fn mesh_config(&self) -> &Arc<MeshConfig> {
         &self.0.mesh
+    }
+
+    /// The configuration of a proxy: its own, else the mesh's. Connection settings fall back to the mesh's on their own
+    /// (istiod: `ProxyConfigOrDefault` in `pilot/pkg/model/context.go`).
+    pub fn proxy_config(&self, proxy: &Proxy) -> Arc<ProxyConfig> {
+        let of_mesh = &self.0.proxy_config;
+        match &proxy.metadata.proxy_config {
+            None => of_mesh.clone(),
+            Some(own) if own.connection_settings.is_some() || of_mesh.connection_settings.is_none() => {
+                own.clone()
+            }
+            Some(own) => Arc::new(ProxyConfig {
+                connection_settings: of_mesh.connection_settings,
+                ..ProxyConfig::clone(own)
+            }),
+        }
     }
 
     /// All services.

@@ -317,7 +317,7 @@ impl Generator {
 fn traits(view: &View) -> Traits {
     Traits {
         istio_extensions: view.proxy.istio_extensions,
-        preserve_case: view.preserve_case,
+        preserve_case: view.preserve_case(),
         router: view.proxy.kind == ProxyKind::Router,
         passes_by_sni: view.gateways.passes_by_sni,
         ip_mode: view.proxy.ip_mode(),

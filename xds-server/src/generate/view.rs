@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use xdslab_mesh::object::istio::ProxyConfig;
 use xdslab_mesh::{ConfigKind, Proxy, Scope, Snapshot, Workload};
 
 use super::gateway::Merged;
@@ -21,8 +21,8 @@ pub struct View {
     pub previous_scope: Option<Arc<Scope>>,
     /// Its labels, place and services.
     pub workload: Arc<Workload>,
-    /// Whether its proxy configuration keeps the case of HTTP/1.1 headers.
-    pub preserve_case: bool,
+    /// Its proxy configuration: its own, else the mesh's.
+    pub proxy_config: Arc<ProxyConfig>,
     /// The servers that select it, if it is a gateway.
     pub(crate) gateways: Arc<Merged>,
     /// Whether [`Merged::passes_by_sni`] was otherwise before the last push.
@@ -34,10 +34,15 @@ impl View {
     pub fn new(snapshot: Arc<Snapshot>, proxy: Arc<Proxy>) -> Self {
         let workload = Arc::new(snapshot.workload(&proxy));
         let scope = snapshot.scope(&proxy, &workload.labels);
-        let preserve_case = preserves_case(&proxy, &snapshot);
+        let proxy_config = snapshot.proxy_config(&proxy);
         let gateways = Arc::new(Merged::of(&snapshot, &proxy, &workload));
         let (previous_scope, passing_changed) = (None, false);
-        Self { proxy, snapshot, scope, previous_scope, workload, preserve_case, gateways, passing_changed }
+        Self { proxy, snapshot, scope, previous_scope, workload, proxy_config, gateways, passing_changed }
+    }
+
+    /// Whether its proxy configuration keeps the case of HTTP/1.1 headers.
+    pub fn preserve_case(&self) -> bool {
+        self.proxy_config.proxy_headers.preserve_http1_header_case == Some(true)
     }
 
     /// The view after a push: labels, services and scope are looked at again only where the push can have
@@ -52,12 +57,4 @@ impl View {
         let passing_changed = fresh.gateways.passes_by_sni != self.gateways.passes_by_sni;
         Self { previous_scope: Some(self.scope.clone()), passing_changed, ..fresh }
     }
-}
-
-/// The node's own proxy configuration, if it brings one, replaces the mesh's.
-fn preserves_case(proxy: &Proxy, snapshot: &Snapshot) -> bool {
-    proxy.metadata.preserve_header_case.unwrap_or_else(|| {
-        let headers = snapshot.mesh_config().default_config.get("proxyHeaders");
-        headers.and_then(|h| h.get("preserveHttp1HeaderCase")).and_then(Value::as_bool).unwrap_or_default()
-    })
 }

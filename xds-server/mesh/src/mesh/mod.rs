@@ -13,6 +13,7 @@ pub use effects::{Effects, Reason};
 use crate::change::{Change, ChangeSet};
 use crate::endpoint::{EndpointIndex, EndpointSet, Pods, Slices, WorkloadEntries};
 use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
+use crate::object::istio::ProxyConfig;
 use crate::object::{Kind, Object, ObjectKey};
 use crate::rules::{
     ByNamespace, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
@@ -185,6 +186,10 @@ impl Mesh {
             pods: self.pods.clone(),
             entries: self.entries.clone(),
             endpoints: self.endpoints.clone(),
+            proxy_config: match last {
+                Some(last) if Arc::ptr_eq(&last.mesh, &mesh) => last.proxy_config.clone(),
+                _ => Arc::new(ProxyConfig::read(&mesh.default_config)),
+            },
             mesh,
         };
         self.stale.clear();

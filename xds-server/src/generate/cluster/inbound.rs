@@ -149,7 +149,7 @@ impl Inbound<'_> {
         let (ruled_pool, budget) = self.policy(policy);
         let pool = self.pool.or(ruled_pool).or(default_pool(mesh));
         pool::apply(&mut cluster, mesh, pool, budget);
-        let mut options = Options::of_port(self.protocol, view.preserve_case);
+        let mut options = Options::of_port(self.protocol, view.preserve_case());
         options.follow_client(pool.and_then(|p| p.http.as_ref()));
         options.limit(pool);
         options.put(&mut cluster);

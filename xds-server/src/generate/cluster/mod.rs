@@ -7,7 +7,7 @@ pub mod name;
 mod outbound;
 pub(super) mod policy;
 mod pool;
-mod protocol;
+pub(super) mod protocol;
 pub(super) mod secret;
 pub(super) mod special;
 pub(super) mod stats;
@@ -31,10 +31,10 @@ pub fn own(view: &View) -> Vec<Resource> {
     }
     let mut clusters = vec![
         encode_plain(&special::black_hole(mesh)),
-        encode_plain(&special::passthrough(mesh, proxy, view.preserve_case)),
+        encode_plain(&special::passthrough(mesh, proxy, view.preserve_case())),
     ];
     clusters.extend(special::allow_any_dynamic_dns(mesh, proxy).map(|c| encode_plain(&c)));
     clusters.extend(inbound::clusters(view));
-    clusters.push(encode_plain(&special::inbound_passthrough(mesh, proxy, view.preserve_case)));
+    clusters.push(encode_plain(&special::inbound_passthrough(mesh, proxy, view.preserve_case())));
     clusters
 }

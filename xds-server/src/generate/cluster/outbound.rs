@@ -214,7 +214,7 @@ impl<'a> Outbound<'a> {
         // Gateways sniff nothing.
         let unknown = port.protocol.is_sniffed() && self.is_router();
         let protocol = if unknown { Protocol::Tcp } else { port.protocol };
-        let mut options = Options::of_port(protocol, view.preserve_case);
+        let mut options = Options::of_port(protocol, view.preserve_case());
         options.upgrade(policy.connection_pool.and_then(|p| p.http.as_ref()), mesh, protocol);
         options.limit(policy.connection_pool);
         cluster.outlier_detection = policy.outlier_detection.map(pool::outlier_detection);

@@ -172,7 +172,8 @@ fn explicit(config: ProtocolConfig) -> UpstreamProtocolOptions {
     UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(config) })
 }
 
-fn preserved_case() -> HeaderKeyFormat {
+/// Headers keep the case in which they came.
+pub fn preserved_case() -> HeaderKeyFormat {
     let formatter = TypedExtensionConfig {
         name: "preserve_case".to_owned(),
         typed_config: Some(pack_any(PreserveCaseFormatterConfig::default())),

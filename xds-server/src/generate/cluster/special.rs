@@ -87,12 +87,7 @@ pub fn allow_any_dynamic_dns(mesh: &MeshConfig, proxy: &Proxy) -> Option<Cluster
         return None;
     }
     let secure = policy.tls.as_ref().filter(|t| t.mode == ClientTlsMode::Simple);
-    let cache = DnsCacheConfig {
-        name: "allow_any_dfp_dns_cache".to_owned(),
-        dns_lookup_family: lookup_family(proxy.ip_mode()).into(),
-        max_hosts: uint32(1024),
-        ..Default::default()
-    };
+    let cache = unknown_hosts_cache(proxy.ip_mode());
     let mut cluster = Cluster {
         name: "AllowAnyDynamicDNSCluster".to_owned(),
         alt_stat_name: stat_name("AllowAnyDynamicDNSCluster"),
@@ -124,6 +119,16 @@ pub fn dynamic_forward_proxy(cache: DnsCacheConfig, insecure: bool) -> ClusterDi
         name: "envoy.clusters.dynamic_forward_proxy".to_owned(),
         typed_config: Some(pack_any(config)),
     })
+}
+
+/// The cache of the names of hosts that the mesh does not know.
+pub fn unknown_hosts_cache(mode: IpMode) -> DnsCacheConfig {
+    DnsCacheConfig {
+        name: "allow_any_dfp_dns_cache".to_owned(),
+        dns_lookup_family: lookup_family(mode).into(),
+        max_hosts: uint32(1024),
+        ..Default::default()
+    }
 }
 
 /// The cache of the names that a wildcard host is resolved to: whatever uses it must describe it alike.

@@ -6,6 +6,7 @@
 mod destination_rule;
 mod gateway;
 mod mesh_config;
+mod proxy_config;
 mod security;
 mod service_entry;
 mod sidecar;
@@ -18,9 +19,13 @@ pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode, TlsCertifica
 pub(crate) use mesh_config::IgnoredMeshConfig;
 pub use mesh_config::{
     DefaultTrafficPolicy, InboundTrafficPolicy, InboundTrafficPolicyMode, MeshConfig, MeshMtls, MeshTls,
-    MeshTlsVersion, OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization,
+    MeshTlsVersion, Normalization, OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization,
     ServiceEntryVisibility, ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls,
     Visibility,
+};
+pub use proxy_config::{
+    ClientCertDetails, ConnectionSettings, ExchangeMode, ForwardClientCert, GatewayTopology, ProxyConfig,
+    ProxyHeaders, ProxyTracing,
 };
 pub use security::{
     AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy,
@@ -31,7 +36,10 @@ pub use service_entry::{Location, Resolution, ServiceEntry, ServiceEntryPort, Wo
 pub use sidecar::{
     CaptureMode, EgressListener, IngressListener, Sidecar, SidecarOutboundTrafficPolicy, SidecarPort,
 };
-pub use telemetry::{CustomTag, Metrics, ProviderRef, TagOperation, Telemetry, Tracing};
+pub use telemetry::{
+    AccessLogging, CustomTag, IstioMetric, MetricSelector, Metrics, MetricsOverride, ModeMatch, ProviderRef,
+    TagOperation, TagOverride, TagValue, Telemetry, Tracing, WorkloadMode,
+};
 pub use traffic_policy::{
     ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, Distribute, Failover, H2Upgrade,
     Http2KeepAlive, HttpCookie, HttpPool, KeepAlive, LoadBalancer, LocalityLb, Maglev, OutlierDetection,

@@ -1,0 +1,1 @@
+//! Twins of the messages of access logs.
