@@ -59,7 +59,8 @@ impl Common {
 
     /// The network filters of a chain.
     pub fn filters(&self, connection: TcpConnection) -> Vec<Filter> {
-        let exchanges = self.istio_extensions && (self.class == Class::Inbound || connection.exchanges_metadata);
+        let exchanges =
+            self.istio_extensions && (self.class == Class::Inbound || connection.exchanges_metadata);
         let guarded = !connection.unauthorized && !connection.black_hole;
         let mut filters = Vec::with_capacity(3 + self.policies.len() + self.stats.len());
         filters.extend(exchanges.then(|| EXCHANGE.clone()));
