@@ -21,7 +21,7 @@ const TOUCHED: [(ConfigKind, &[ResourceType]); 11] = [
     (ConfigKind::DestinationRule, &[CDS, EDS, LDS, RDS]),
     (ConfigKind::DnsName, &[]),
     (ConfigKind::Endpoints, &[EDS]),
-    (ConfigKind::Gateway, &[]),
+    (ConfigKind::Gateway, &[LDS, RDS]),
     (ConfigKind::PeerAuthentication, &[CDS, EDS, LDS]),
     (ConfigKind::RequestAuthentication, &[LDS]),
     (ConfigKind::ServiceEntry, &[CDS, EDS, LDS, RDS]),
@@ -33,7 +33,8 @@ const TOUCHED: [(ConfigKind, &[ResourceType]); 11] = [
 /// The types that the table knows, in push order.
 const ALL: [ResourceType; 4] = [CDS, EDS, LDS, RDS];
 
-/// Types that a push with no other reason than the endpoints of a headless service leaves out.
+/// Types that a push with no other reason than the endpoints of a headless service leaves out; a gateway has no
+/// listeners for them either.
 const NOT_FOR_HEADLESS: [ResourceType; 2] = [CDS, RDS];
 
 /// The keys of a push that concern a proxy: what its scope depends on, or depended on before, and its own services.
@@ -69,10 +70,16 @@ pub fn affected(view: &View, push: &PushRequest) -> Vec<ResourceType> {
             && key.namespace != *root
             && key.namespace != view.proxy.config_namespace
     };
-    let touches = |kind: &ResourceType, key: &ConfigKey| {
-        touched(key.kind).contains(kind)
-            && !(headless_only && NOT_FOR_HEADLESS.contains(kind))
-            && !(*kind == LDS && elsewhere(key))
+    let sidecar = view.proxy.kind == ProxyKind::Sidecar;
+    let touches = |kind: &ResourceType, key: &ConfigKey| match key.kind {
+        ConfigKind::Gateway if sidecar => false,
+        // Clusters by SNI come and go with the servers that need them.
+        ConfigKind::Gateway if *kind == CDS => view.passing_changed,
+        _ => {
+            touched(key.kind).contains(kind)
+                && !(headless_only && (NOT_FOR_HEADLESS.contains(kind) || (*kind == LDS && !sidecar)))
+                && !(*kind == LDS && sidecar && elsewhere(key))
+        }
     };
     ALL.into_iter().filter(|kind| push.keys.iter().any(|key| touches(kind, key))).collect()
 }
@@ -104,8 +111,12 @@ mod tests {
     }
 
     fn view(mesh: &mut Mesh) -> View {
+        view_of("sidecar", mesh)
+    }
+
+    fn view_of(kind: &str, mesh: &mut Mesh) -> View {
         let node = NodeIdentity {
-            id: "sidecar~10.0.0.1~web.front~front.svc.cluster.local".into(),
+            id: arcstr::format!("{kind}~10.0.0.1~web.front~front.svc.cluster.local"),
             metadata: json!({"NAMESPACE": "front"}),
             locality: Locality::default(),
             extensions: Vec::new(),
@@ -141,6 +152,35 @@ mod tests {
                 "{keys:?}"
             );
         }
+    }
+
+    #[test]
+    fn gateways_touch_listeners_and_routes_of_gateways() {
+        let gateway = |mode: &str| {
+            let port = json!({"number": 443, "name": "tls", "protocol": "TLS"});
+            let server = json!({"port": port, "hosts": ["*"], "tls": {"mode": mode}});
+            let value = json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+                "metadata": {"name": "g", "namespace": "front"}, "spec": {"servers": [server]}});
+            match read(value) {
+                Ok(Reading::Object(object, _)) => Change::Apply(object),
+                other => panic!("a good object, not {other:?}"),
+            }
+        };
+        let mut mesh = Mesh::new();
+        let mut view = view_of("router", &mut mesh);
+        for (mode, expected) in [
+            ("PASSTHROUGH", vec![LDS, RDS]),
+            ("AUTO_PASSTHROUGH", vec![CDS, LDS, RDS]),
+            ("AUTO_PASSTHROUGH", vec![LDS, RDS]),
+            ("PASSTHROUGH", vec![CDS, LDS, RDS]),
+        ] {
+            mesh.apply([gateway(mode)].into_iter().collect());
+            let push = push(&["Gateway/front/g"], Reason::Config, false, &mut mesh);
+            view = view.advance(mesh.snapshot(), &push);
+            assert_eq!(affected(&view, &push), expected, "{mode}");
+        }
+        let headless = push(&["ServiceEntry/front/a"], Reason::HeadlessEndpoint, false, &mut mesh);
+        assert_eq!(affected(&view, &headless), [EDS]);
     }
 
     #[test]

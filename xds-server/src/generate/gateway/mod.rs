@@ -5,6 +5,8 @@ mod host;
 mod listener;
 mod merged;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub(crate) use listener::listeners;

@@ -1,0 +1,133 @@
+//! What becomes of servers that meet on a port, and of hosts that share routes.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use xdslab_mesh::object::{Reading, read};
+use xdslab_mesh::{Change, Locality, Mesh, NodeIdentity, Proxy};
+use xdslab_proto::Message;
+use xdslab_proto::route::RouteConfiguration;
+use xdslab_proto::route::virtual_host::TlsRequirementType;
+
+use super::*;
+use crate::generate::view::View;
+
+/// `port protocol hosts [bind] [tls mode]`; a port's name is `p` and its place.
+fn server(at: usize, text: &str) -> Value {
+    let words: Vec<&str> = text.split(' ').collect();
+    let hosts: Vec<&str> = words[2].split(',').collect();
+    let number: u32 = words[0].parse().expect("a port");
+    let mut server = json!({"hosts": hosts,
+        "port": {"number": number, "name": format!("p{at}"), "protocol": words[1]}});
+    for word in &words[3..] {
+        match *word {
+            "REDIRECT" => server["tls"] = json!({"httpsRedirect": true}),
+            mode if mode.contains(char::is_alphabetic) => {
+                server["tls"] = json!({"mode": mode});
+                if mode == "SIMPLE" {
+                    server["tls"]["credentialName"] = json!("c");
+                }
+            }
+            bind => server["bind"] = json!(bind),
+        }
+    }
+    server
+}
+
+fn gateway(name: &str, servers: &[&str]) -> Value {
+    let servers: Vec<Value> = servers.iter().enumerate().map(|(at, s)| server(at, s)).collect();
+    json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+        "metadata": {"name": name, "namespace": "edge"}, "spec": {"servers": servers}})
+}
+
+fn view(objects: Vec<Value>) -> View {
+    let good = |value: Value| match read(value.clone()) {
+        Ok(Reading::Object(object, _)) => Change::Apply(object),
+        other => panic!("a good object, not {other:?}: {value}"),
+    };
+    let mut mesh = Mesh::new();
+    mesh.apply(objects.into_iter().map(good).collect());
+    let node = NodeIdentity {
+        id: "router~10.0.0.1~gw.edge~edge.svc.cluster.local".into(),
+        metadata: json!({"NAMESPACE": "edge"}),
+        locality: Locality::default(),
+        extensions: Vec::new(),
+    };
+    View::new(mesh.snapshot(), Arc::new(Proxy::parse(node).expect("a node")))
+}
+
+/// Each entry with its servers' hosts.
+fn entries(merged: &Merged) -> Vec<String> {
+    let hosts = |at: &usize| {
+        let server = &merged.servers[*at];
+        let hosts: Vec<&str> = server.hosts.iter().map(|h| h.text.as_str()).collect();
+        format!("{}>{}", hosts.join(","), server.routes)
+    };
+    let text = |e: &merged::Entry| {
+        let servers: Vec<String> = e.servers.iter().map(hosts).collect();
+        format!("{}_{} {}", e.bind, e.port, servers.join(" "))
+    };
+    merged.entries.iter().map(text).collect()
+}
+
+#[test]
+fn servers_that_meet_on_a_port() {
+    for (servers, want) in [
+        (&["80 HTTP a.com", "80 GRPC b.com"][..], &["_80 a.com>http.80 b.com>http.80"][..]),
+        (&["80 HTTP a.com", "80 TCP b.com"], &["_80 a.com>http.80"]),
+        (&["80 TCP a.com", "80 HTTP b.com"], &["_80 a.com>"]),
+        (&["80 TCP a.com", "80 TCP b.com"], &["_80 a.com>"]),
+        (&["80 HTTP a.com", "80 TLS b.com SIMPLE"], &["_80 a.com>http.80"]),
+        (
+            &["80 HTTP a.com", "80 HTTP b.com 127.0.0.1"],
+            &["_80 a.com>http.80", "127.0.0.1_80 b.com>http.80.127.0.0.1"],
+        ),
+        (
+            // The holder is now the second one: the third has another bind, and joins the first.
+            &["80 HTTP a.com", "80 HTTP b.com 127.0.0.1", "80 HTTP c.com"],
+            &["_80 a.com>http.80 c.com>http.80", "127.0.0.1_80 b.com>http.80.127.0.0.1"],
+        ),
+        (
+            &["443 HTTPS a.com SIMPLE", "443 HTTPS b.com SIMPLE", "443 TLS c.com PASSTHROUGH"],
+            &["_443 a.com>https.443.p0.g.edge b.com>https.443.p1.g.edge", "_443 c.com>"],
+        ),
+        (
+            &["443 HTTPS a.com,b.com SIMPLE", "443 HTTPS c.com,a.com SIMPLE", "443 TLS c.com SIMPLE"],
+            &["_443 a.com,b.com>https.443.p0.g.edge", "_443 c.com>"],
+        ),
+        (
+            &["443 TLS a.com SIMPLE", "443 TLS a.com 127.0.0.1 SIMPLE"],
+            &["_443 a.com>", "127.0.0.1_443 a.com>"],
+        ),
+        (&["443 TLS a.com SIMPLE", "443 HTTP b.com"], &["_443 a.com>", "_443 b.com>http.443"]),
+        (&["443 HTTPS a.com PASSTHROUGH"], &["_443 a.com>"]),
+    ] {
+        let view = view(vec![gateway("g", servers)]);
+        assert_eq!(entries(&view.gateways), want, "{servers:?}");
+    }
+}
+
+fn routes(view: &View, name: &str) -> Vec<(String, Vec<String>, bool)> {
+    let read = RouteConfiguration::decode(&*configuration(view, name)).expect("routes");
+    let all = TlsRequirementType::All as i32;
+    read.virtual_hosts.into_iter().map(|h| (h.name, h.domains, h.require_tls == all)).collect()
+}
+
+#[test]
+fn hosts_that_only_redirect() {
+    let view = view(vec![gateway(
+        "g",
+        &["80 HTTP A.com,b.org REDIRECT", "80 HTTP ns/c.com REDIRECT", "80 HTTP d.com"],
+    )]);
+    let want = ("ns/c.com:80".to_owned(), ["ns/c.com", "a.com", "b.org"].map(str::to_owned).into(), true);
+    assert_eq!(routes(&view, "http.80"), [want]);
+}
+
+#[test]
+fn nothing_is_served() {
+    let view = view(vec![gateway("g", &["80 HTTP a.com"])]);
+    assert_eq!(routes(&view, "http.80"), [("blackhole:80".to_owned(), vec!["*".to_owned()], false)]);
+    assert_eq!(routes(&view, "http.81"), []);
+    let unknown = RouteConfiguration::decode(&*configuration(&view, "http.81")).expect("routes");
+    assert!(!unknown.ignore_port_in_host_matching && unknown.validate_clusters.is_some());
+}
