@@ -1,23 +1,15 @@
 //! Every case: what each proxy is answered equals what a real istiod sent.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use arcstr::ArcStr;
-use serde_json::Value;
 use xdslab_mesh::{Mesh, Proxy};
-use xdslab_proto::json::to_json;
-use xdslab_protocol::ResourceSet;
+use xdslab_protocol::{Cause, Demand, Inventory, Names, ResourceType};
 use xdslab_server::generate::{Generator, View};
 use xdslab_server::source::FileSource;
-use xdslab_tests::{Case, Resources, differences};
-
-const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
-const LISTENER: &str = "envoy.config.listener.v3.Listener";
-const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
-const ENDPOINTS: &str = "envoy.config.endpoint.v3.ClusterLoadAssignment";
+use xdslab_tests::{Case, ProxyCase, Resources, decoded, differences, eds_names, named_clusters, rds_names};
 
 datatest_stable::harness! {
     { test = equals_istiod, root = "cases", pattern = r"golden\.json$" },
@@ -39,7 +31,9 @@ fn compare(case: &Case) -> Result<Vec<String>> {
     for proxy in &case.proxies {
         let parsed = Proxy::parse(proxy.node()).map_err(|e| anyhow!("{}: {e}", proxy.name))?;
         let view = View::new(snapshot.clone(), Arc::new(parsed));
-        for (kind, got) in answers(&generator, &view)? {
+        let client = Client { generator: &generator, view: &view };
+        let answers = if proxy.is_grpc_client() { client.ask_by_name(proxy) } else { client.ask_as_envoy() }?;
+        for (kind, got) in answers {
             let wrong = differences(&case.wanted(proxy, kind), &got);
             lines.extend(wrong.iter().map(|d| format!("{}.{}: {kind} {d}", proxy.namespace, proxy.name)));
         }
@@ -47,46 +41,55 @@ fn compare(case: &Case) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// What the proxy is answered, by kind.
-fn answers(generator: &Generator, view: &View) -> Result<Vec<(&'static str, Resources)>> {
-    let json = |type_name, set: &ResourceSet| json(type_name, set.iter().map(|r| (&r.name, &*r.body)));
-    let clusters = json(CLUSTER, &generator.clusters(view))?;
-    let endpoints = json(ENDPOINTS, &generator.endpoints(view, &eds_names(&clusters)))?;
-    let listeners = json(LISTENER, &generator.listeners(view))?;
-    let routes = json(ROUTES, &generator.routes(view, &rds_names(&listeners)))?;
-    Ok(vec![("clusters", clusters), ("endpoints", endpoints), ("listeners", listeners), ("routes", routes)])
+type Answers = Vec<(&'static str, Resources)>;
+
+/// One client that asks for one thing after the other.
+struct Client<'a> {
+    generator: &'a Generator,
+    view: &'a View,
 }
 
-fn json<'a>(type_name: &str, bodies: impl Iterator<Item = (&'a ArcStr, &'a [u8])>) -> Result<Resources> {
-    bodies
-        .map(|(name, body)| Ok((name.to_string(), to_json(type_name, body).context(name.to_string())?)))
-        .collect()
-}
-
-/// The EDS names of the clusters that get their endpoints so.
-fn eds_names(clusters: &Resources) -> Vec<ArcStr> {
-    let eds = clusters.values().filter(|c| c.get("type").is_some_and(|t| t == "EDS"));
-    let service = |c: &serde_json::Value| {
-        let named = c["eds_cluster_config"]["service_name"].as_str().or(c["name"].as_str());
-        ArcStr::from(named.unwrap_or_default())
-    };
-    eds.map(service).collect()
-}
-
-/// The names of all route configurations that the listeners wait for.
-fn rds_names(listeners: &Resources) -> BTreeSet<ArcStr> {
-    fn walk(value: &Value, names: &mut BTreeSet<ArcStr>) {
-        match value {
-            Value::Object(fields) => {
-                let named = fields.get("rds").and_then(|r| r["route_config_name"].as_str());
-                names.extend(named.map(ArcStr::from));
-                fields.values().for_each(|v| walk(v, names));
-            }
-            Value::Array(items) => items.iter().for_each(|v| walk(v, names)),
-            _ => {}
-        }
+impl Client<'_> {
+    /// Clusters, then their endpoints, listeners, then their routes.
+    fn ask_as_envoy(&self) -> Result<Answers> {
+        let clusters = self.ask(ResourceType::Cluster, Names::Wildcard)?;
+        let endpoints = self.ask_for(ResourceType::Endpoint, eds_names(&clusters))?;
+        let listeners = self.ask(ResourceType::Listener, Names::Wildcard)?;
+        let routes = self.ask_for(ResourceType::Route, rds_names(&listeners))?;
+        Ok(answers(clusters, endpoints, listeners, routes))
     }
-    let mut names = BTreeSet::new();
-    listeners.values().for_each(|l| walk(l, &mut names));
-    names
+
+    /// Listeners, then their routes, the clusters of these, and their endpoints, as gRPC clients do.
+    fn ask_by_name(&self, proxy: &ProxyCase) -> Result<Answers> {
+        let wanted = proxy.listeners.iter().map(ArcStr::from);
+        let listeners = self.ask_for(ResourceType::Listener, wanted)?;
+        let routes = self.ask_for(ResourceType::Route, rds_names(&listeners))?;
+        let named = named_clusters(routes.values()).into_iter().map(ArcStr::from);
+        let clusters = self.ask_for(ResourceType::Cluster, named)?;
+        let endpoints = self.ask_for(ResourceType::Endpoint, eds_names(&clusters))?;
+        Ok(answers(clusters, endpoints, listeners, routes))
+    }
+
+    /// What is answered to these names; a client that needs nothing does not ask.
+    fn ask_for(&self, kind: ResourceType, names: impl IntoIterator<Item = ArcStr>) -> Result<Resources> {
+        let names = Names::Named(names.into_iter().collect());
+        if names.is_empty() { Ok(Resources::new()) } else { self.ask(kind, names) }
+    }
+
+    fn ask(&self, resource_type: ResourceType, names: Names) -> Result<Resources> {
+        let demand = Demand {
+            resource_type,
+            names: names.clone(),
+            subscription: names,
+            held: Inventory::default(),
+            cause: Cause::Request,
+            forced: true,
+        };
+        let answer = self.generator.answer(self.view, &demand, None);
+        decoded(&demand.resource_type, &answer.resources)
+    }
+}
+
+fn answers(clusters: Resources, endpoints: Resources, listeners: Resources, routes: Resources) -> Answers {
+    vec![("clusters", clusters), ("endpoints", endpoints), ("listeners", listeners), ("routes", routes)]
 }

@@ -52,6 +52,9 @@ pub struct ProxyCase {
     /// Metadata laid over the usual; null takes a key away.
     #[serde(default)]
     pub metadata: BTreeMap<String, Value>,
+    /// The listeners that a gRPC client asks for.
+    #[serde(default)]
+    pub listeners: Vec<String>,
 }
 
 impl Case {
@@ -84,6 +87,11 @@ impl Case {
 }
 
 impl ProxyCase {
+    /// Whether it is a gRPC client with xDS of its own, which asks for everything by name.
+    pub fn is_grpc_client(&self) -> bool {
+        self.metadata.get("GENERATOR").is_some_and(|generator| generator == "grpc")
+    }
+
     /// The node that the recording client sent.
     pub fn node(&self) -> NodeIdentity {
         let Self { name, namespace, kind, ip, .. } = self;

@@ -135,13 +135,10 @@ impl Generator {
     pub fn answer(&self, view: &View, demand: &Demand, push: Option<&PushRequest>) -> Answer {
         self.keep_pace(view);
         let full = |resources| (resources, Completeness::Full);
-        if grpc::is_client(view) {
-            let resources = grpc::answer(view, &demand.resource_type, &demand.names);
-            return Answer { version: ArcStr::new(), resources, completeness: Completeness::Full };
-        }
         let (resources, completeness) = match &demand.resource_type {
-            ResourceType::Cluster => self.cluster_answer(view, demand, push),
             ResourceType::Endpoint => self.endpoint_answer(view, &demand.names, push),
+            kind if grpc::is_client(view) => full(grpc::answer(view, kind, &demand.subscription)),
+            ResourceType::Cluster => self.cluster_answer(view, demand, push),
             ResourceType::Listener => full(named(self.listeners(view), &demand.names)),
             ResourceType::Route => full(self.routes(view, demand.names.named())),
             _ => full(ResourceSet::default()),
@@ -149,8 +146,11 @@ impl Generator {
         Answer { version: ArcStr::new(), resources, completeness }
     }
 
-    /// All clusters of a proxy.
+    /// All clusters of a proxy; of a gRPC client all that it may ask for.
     pub fn clusters(&self, view: &View) -> ResourceSet {
+        if grpc::is_client(view) {
+            return ResourceSet::new(grpc::all_clusters(view));
+        }
         let shared = self.outbound_clusters(view);
         let own: Vec<Resource> = Self::outbound_of_place(view).chain(cluster::own(view)).collect();
         let mut hasher = xxhash_rust::xxh3::Xxh3::new();
@@ -168,14 +168,22 @@ impl Generator {
         ResourceSet::new(names.into_iter().map(|name| self.assignment(view, name)).collect())
     }
 
-    /// All listeners of a proxy.
+    /// All listeners of a proxy; of a gRPC client those of all services.
     pub fn listeners(&self, view: &View) -> ResourceSet {
+        if grpc::is_client(view) {
+            return grpc::answer(view, &ResourceType::Listener, &Names::Wildcard);
+        }
         let encoded = |l: xdslab_proto::listener::Listener| Resource::new(l.name.as_str(), l.encode_to_vec());
         ResourceSet::new(listener::listeners(view).into_iter().map(encoded).collect())
     }
 
-    /// The route configurations of the given names; a name that stands for nothing gets one without virtual hosts.
+    /// The route configurations of the given names; a name that stands for nothing gets one without virtual hosts, and
+    /// a gRPC client none.
     pub fn routes<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
+        if grpc::is_client(view) {
+            let names = Names::Named(names.into_iter().cloned().collect());
+            return grpc::answer(view, &ResourceType::Route, &names);
+        }
         let body = |name: &ArcStr| match view.proxy.kind {
             ProxyKind::Sidecar => route::configuration(view, name),
             _ => gateway::configuration(view, name),

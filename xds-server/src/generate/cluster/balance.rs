@@ -50,7 +50,8 @@ pub fn apply(cluster: &mut Cluster, balancer: Option<&LoadBalancer>, discovery: 
     };
 }
 
-fn consistent_hash(cluster: &mut Cluster, hash: &ConsistentHash) {
+/// Puts the policy of a consistent hash, and the size of its ring or table, into a cluster.
+pub fn consistent_hash(cluster: &mut Cluster, hash: &ConsistentHash) {
     let number = |n: u64| (n > 0).then_some(UInt64Value { value: n });
     if let Some(maglev) = &hash.maglev {
         cluster.lb_policy = LbPolicy::Maglev.into();
@@ -92,17 +93,21 @@ pub fn common(
     locality: Option<&LocalitySetting<'_>>,
 ) -> CommonLbConfig {
     let healthy = outlier.map_or(0, |o| o.min_health_percent.max(0));
-    let statuses =
-        [HealthStatus::Healthy, HealthStatus::Draining, HealthStatus::Unknown, HealthStatus::Degraded];
-    let sticky = (whole_service && service.supports_draining())
-        .then(|| HealthStatusSet { statuses: statuses.map(i32::from).to_vec() });
     CommonLbConfig {
         // Set even at 0 %: unhealthy endpoints are sent, and must not be used because of a panic.
         healthy_panic_threshold: percent(healthy.into()),
         locality_config_specifier: locality.and_then(|l| locality_config(l, outlier.is_some())),
-        override_host_status: sticky,
+        override_host_status: sticky(service, whole_service),
         ..Default::default()
     }
+}
+
+/// The states in which a host is kept for whom it is chosen already: for services with persistent sessions.
+pub fn sticky(service: &Service, whole_service: bool) -> Option<HealthStatusSet> {
+    let statuses =
+        [HealthStatus::Healthy, HealthStatus::Draining, HealthStatus::Unknown, HealthStatus::Degraded];
+    (whole_service && service.supports_draining())
+        .then(|| HealthStatusSet { statuses: statuses.map(i32::from).to_vec() })
 }
 
 fn locality_config(setting: &LocalitySetting<'_>, ejects: bool) -> Option<LocalityConfigSpecifier> {

@@ -1,6 +1,6 @@
 //! Clusters of one proxy (istiod: `pilot/pkg/networking/core/cluster.go`).
 
-mod balance;
+pub(super) mod balance;
 mod inbound;
 mod metadata;
 pub mod name;
@@ -17,7 +17,7 @@ pub(super) mod wire;
 use xdslab_mesh::ProxyKind;
 use xdslab_protocol::Resource;
 
-pub(super) use outbound::Outbound;
+pub(super) use outbound::{Outbound, identities};
 
 use super::view::View;
 use outbound::encode_plain;

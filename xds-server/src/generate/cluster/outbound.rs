@@ -337,7 +337,7 @@ impl<'a> Outbound<'a> {
 }
 
 /// Sorted identities of the endpoints and of the service, under every name of the trust domain.
-fn identities(view: &View, service: &Service, endpoints: &EndpointSet) -> Vec<ArcStr> {
+pub fn identities(view: &View, service: &Service, endpoints: &EndpointSet) -> Vec<ArcStr> {
     let mesh = view.snapshot.mesh_config();
     let domains = || std::iter::once(&mesh.trust_domain).chain(&mesh.trust_domain_aliases);
     let own = arcstr::format!("spiffe://{}/", mesh.trust_domain);

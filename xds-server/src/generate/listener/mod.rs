@@ -13,6 +13,7 @@ use xdslab_proto::listener::Listener;
 use super::filter::Filters;
 use super::gateway;
 use super::view::View;
+pub(crate) use outbound::vip;
 
 /// All listeners of a sidecar or a gateway.
 pub(crate) fn listeners(view: &View) -> Vec<Listener> {

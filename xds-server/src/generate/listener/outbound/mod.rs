@@ -8,7 +8,7 @@ mod fixed;
 mod offer;
 mod rules;
 mod short_names;
-mod vip;
+pub(crate) mod vip;
 
 use xdslab_mesh::endpoint::{Address, Endpoint};
 use xdslab_mesh::object::istio::{CaptureMode, EgressListener};
