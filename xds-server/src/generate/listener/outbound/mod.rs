@@ -8,6 +8,8 @@ mod fixed;
 mod offer;
 mod rules;
 mod short_names;
+#[cfg(test)]
+mod tests;
 pub(crate) mod vip;
 
 use xdslab_mesh::endpoint::{Address, Endpoint};
