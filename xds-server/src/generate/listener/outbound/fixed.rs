@@ -53,6 +53,7 @@ pub(super) fn virtual_outbound(scaffold: &Scaffold<'_>) -> Option<Listener> {
         use_original_dst: Some(BoolValue { value: true }),
         transparent: (interception == Interception::Tproxy).then_some(BoolValue { value: true }),
         max_connections_to_accept_per_socket_event: uint32(1),
+        access_log: scaffold.filters.listener_access_log(Class::Outbound),
         listener_filters: resolves.then(|| HTTP_INSPECTOR.clone()).into_iter().collect(),
         filter_chains: [nowhere].into_iter().chain(http).chain([rest]).collect(),
         ..Default::default()
@@ -61,9 +62,11 @@ pub(super) fn virtual_outbound(scaffold: &Scaffold<'_>) -> Option<Listener> {
 
 /// Plaintext HTTP to unknown hosts, which the proxy resolves itself.
 fn resolving(scaffold: &Scaffold<'_>) -> FilterChain {
+    let headers = &scaffold.filters.view().proxy_config.proxy_headers;
+    let counts_attempts = !headers.attempt_count.is_off();
     let connection = HttpConnection {
         stat_prefix: format!("outbound_virtualOutbound_{DYNAMIC_DNS};"),
-        routes: Routes::Inline(Box::new(dynamic_routes())),
+        routes: Routes::Inline(Box::new(dynamic_routes(counts_attempts))),
         ..HttpConnection::default()
     };
     FilterChain {
@@ -78,7 +81,7 @@ fn resolving(scaffold: &Scaffold<'_>) -> FilterChain {
 }
 
 #[allow(deprecated)] // `max_grpc_timeout`, which istiod sends
-fn dynamic_routes() -> RouteConfiguration {
+fn dynamic_routes(counts_attempts: bool) -> RouteConfiguration {
     let action = RouteAction {
         cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(
             "AllowAnyDynamicDNSCluster".to_owned(),
@@ -103,7 +106,7 @@ fn dynamic_routes() -> RouteConfiguration {
             name: DYNAMIC_DNS.to_owned(),
             domains: vec!["*".to_owned()],
             routes: vec![route],
-            include_request_attempt_count: true,
+            include_request_attempt_count: counts_attempts,
             ..Default::default()
         }],
         validate_clusters: Some(BoolValue { value: false }),
