@@ -89,7 +89,7 @@ impl<'a> HostSet<'a> {
     pub fn intersection<'h>(&'h self, namespace: &str, wanted: &'h [ArcStr]) -> Vec<&'h str> {
         let mut met: Vec<(usize, usize, &str)> = Vec::new();
         for (at, wanted) in wanted.iter().enumerate() {
-            let mut meet = |host: usize| {
+            let mut compare = |host: usize| {
                 let name = self.hosts[host].name();
                 if !self.hosts[host].is_open_to(namespace) {
                     return;
@@ -101,10 +101,10 @@ impl<'a> HostSet<'a> {
                 }
             };
             if is_wildcard(wanted) {
-                (0..self.hosts.len()).for_each(meet);
+                (0..self.hosts.len()).for_each(compare);
             } else {
                 let exact = self.exact.get(wanted.as_str()).into_iter().flatten();
-                exact.chain(&self.wildcards).for_each(|host| meet(*host));
+                exact.chain(&self.wildcards).for_each(|host| compare(*host));
             }
         }
         met.sort_unstable();

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use arcstr::ArcStr;
-use serde_json::Value;
 use xdslab_mesh::service::Protocol;
 use xdslab_proto::core::TrafficDirection;
 use xdslab_proto::filter::listener::proxy_protocol::ProxyProtocol;
@@ -19,7 +18,6 @@ use crate::generate::cluster::wire::uint32;
 use crate::generate::filter::{Class, Filters, HttpConnection, Routes};
 use crate::generate::listener::address::{Bind, is_privileged};
 use crate::generate::listener::listener_filters::TLS_INSPECTOR;
-use crate::generate::view::View;
 
 /// All listeners of a gateway: one for each address and port that has a chain, whatever number of entries it has.
 pub(crate) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
@@ -46,7 +44,7 @@ pub(crate) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
         places[at].2.extend(chains);
     }
     places.retain(|(_, _, chains)| !chains.is_empty());
-    places.into_iter().map(|(bind, port, chains)| listener(view, &bind, port, chains)).collect()
+    places.into_iter().map(|(bind, port, chains)| listener(filters, &bind, port, chains)).collect()
 }
 
 /// Plain HTTP has one chain for all servers of its port; of others each has its own, or several.
@@ -85,9 +83,11 @@ fn chains(
     chains
 }
 
-fn listener(view: &View, bind: &Bind, port: u32, chains: Vec<Chain>) -> Listener {
+fn listener(filters: &Filters<'_>, bind: &Bind, port: u32, chains: Vec<Chain>) -> Listener {
+    let view = filters.view();
     let inspects = chains.iter().any(Chain::needs_tls_inspector);
-    let proxy_protocol = takes_proxy_protocol(view).then(proxy_protocol);
+    // An empty message switches it on.
+    let proxy_protocol = view.proxy_config.gateway_topology.proxy_protocol.as_ref().map(|_| proxy_protocol());
     let inspector = inspects.then(|| TLS_INSPECTOR.clone());
     let exact = view.proxy.metadata.flag("OUTBOUND_LISTENER_EXACT_BALANCE");
     let balance_type = Some(BalanceType::ExactBalance(ExactBalance {}));
@@ -98,18 +98,13 @@ fn listener(view: &View, bind: &Bind, port: u32, chains: Vec<Chain>) -> Listener
         max_connections_to_accept_per_socket_event: uint32(1),
         listener_filters: proxy_protocol.into_iter().chain(inspector).collect(),
         filter_chains: chains.into_iter().map(Chain::into_message).collect(),
+        access_log: filters.listener_access_log(Class::Gateway),
         connection_balance_config: exact.then_some(ConnectionBalanceConfig { balance_type }),
         ..Default::default()
     }
 }
 
-/// Whether clients begin with a PROXY protocol header: `gatewayTopology.proxyProtocol` is there, be it empty.
-fn takes_proxy_protocol(view: &View) -> bool {
-    let config = view.proxy.metadata.raw.get("PROXY_CONFIG");
-    let config = config.unwrap_or(&view.snapshot.mesh_config().default_config);
-    config.pointer("/gatewayTopology/proxyProtocol").is_some_and(|p| *p != Value::Null)
-}
-
+/// What reads the PROXY protocol header that clients begin with.
 fn proxy_protocol() -> ListenerFilter {
     ListenerFilter {
         name: "envoy.filters.listener.proxy_protocol".to_owned(),

@@ -77,7 +77,7 @@ impl<'a> Assembly<'a> {
             blocks: Vec::new(),
             made: HashMap::new(),
             hosts: BTreeMap::new(),
-            counts_attempts: counts_attempts(view),
+            counts_attempts: !view.proxy_config.proxy_headers.attempt_count.is_off(),
         }
     }
 
@@ -182,12 +182,4 @@ fn service<'v>(view: &'v View, host: &str, namespace: &ArcStr) -> Option<&'v Arc
 /// `host:port`, an IPv6 address in brackets.
 fn with_port(host: &str, port: u32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-/// Whether upstreams are told how often a request was tried: unless `proxyHeaders.attemptCount` is disabled.
-fn counts_attempts(view: &View) -> bool {
-    let config = view.proxy.metadata.raw.get("PROXY_CONFIG");
-    let config = config.unwrap_or(&view.snapshot.mesh_config().default_config);
-    let disabled = config.pointer("/proxyHeaders/attemptCount/disabled");
-    disabled.and_then(serde_json::Value::as_bool) != Some(true)
 }
