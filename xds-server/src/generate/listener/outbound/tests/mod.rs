@@ -329,3 +329,21 @@ fn headless_services() {
     let selecting = [object("ServiceEntry", "e", &selects)];
     assert_eq!(outbound(&selecting, json!({})), Vec::<String>::new(), "its endpoints may yet come");
 }
+
+#[test]
+fn other_names_of_a_tls_host() {
+    let alias = object("Service", "alias", &json!({"type": "ExternalName", "externalName": "e.com"}));
+    let got = outbound(&[entry("e", &[], &[("TLS", 443)], "STATIC"), alias], json!({}));
+    let names = "alias alias.front alias.front.svc alias.front.svc.cluster.local e.com";
+    assert_eq!(got, [format!("0.0.0.0_443: {names} -> outbound|443||e.com | {THROUGH}")]);
+}
+
+#[test]
+fn connections_by_turns() {
+    let metadata = json!({"OUTBOUND_LISTENER_EXACT_BALANCE": "true", "HTTP_PROXY_PORT": "3128"});
+    let all = made(&[service("a", "10.96.0.1", &[("http", 80), ("tcp", 90)])], metadata);
+    let mut by_turns: Vec<_> = all.iter().filter(|l| l.connection_balance_config.is_some()).collect();
+    by_turns.sort_by_key(|l| &l.name);
+    let names: Vec<_> = by_turns.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["0.0.0.0_80", "10.96.0.1_90", "127.0.0.1_3128"], "all but virtualOutbound");
+}
