@@ -79,18 +79,16 @@ impl<'a> Outbound<'a> {
                 let subsets = std::iter::once(None).chain(self.subsets().iter().map(Some));
                 clusters.extend(subsets.filter_map(|s| self.cluster(port, s, Found::BySni)));
             }
-            // A cluster that resolves any host has no subsets.
-            if self.is_dynamic() {
-                continue;
-            }
             let subsets = self.subsets().iter();
             clusters.extend(subsets.filter_map(|s| self.cluster(port, Some(s), Found::ByRoute)));
         }
         clusters
     }
 
+    /// The rule's subsets; a cluster that resolves any host has none.
     fn subsets(&self) -> &'a [Subset] {
-        self.rule.map_or(&[], |r| r.spec.subsets.as_slice())
+        let rule = self.rule.filter(|_| !self.is_dynamic());
+        rule.map_or(&[], |r| r.spec.subsets.as_slice())
     }
 
     fn is_router(&self) -> bool {
