@@ -49,7 +49,7 @@ pub(super) fn socket(server: &Server, mesh: &MeshConfig) -> Option<TransportSock
     Some(transport_socket("envoy.transport_sockets.tls", config))
 }
 
-fn context(tls: &ServerTls, protocol: Protocol, mesh: &MeshConfig) -> DownstreamTlsContext {
+pub(super) fn context(tls: &ServerTls, protocol: Protocol, mesh: &MeshConfig) -> DownstreamTlsContext {
     use ServerTlsMode::{IstioMutual, Mutual, OptionalMutual};
     let exchanges = tls.mode == IstioMutual && protocol != Protocol::Https;
     let alpn = exchanges.then_some("istio-peer-exchange").into_iter().chain(["h2", "http/1.1"]);

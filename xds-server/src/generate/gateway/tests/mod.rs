@@ -1,5 +1,8 @@
 //! What becomes of servers that meet on a port, and of hosts that share routes.
 
+mod chain;
+mod tls;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -41,6 +44,11 @@ fn gateway(name: &str, servers: &[&str]) -> Value {
 }
 
 fn view(objects: Vec<Value>) -> View {
+    view_of(&[], objects)
+}
+
+/// `extensions`: what the client says it knows.
+fn view_of(extensions: &[&str], objects: Vec<Value>) -> View {
     let good = |value: Value| match read(value.clone()) {
         Ok(Reading::Object(object, _)) => Change::Apply(object),
         other => panic!("a good object, not {other:?}: {value}"),
@@ -51,7 +59,7 @@ fn view(objects: Vec<Value>) -> View {
         id: "router~10.0.0.1~gw.edge~edge.svc.cluster.local".into(),
         metadata: json!({"NAMESPACE": "edge"}),
         locality: Locality::default(),
-        extensions: Vec::new(),
+        extensions: extensions.iter().map(|e| (*e).into()).collect(),
     };
     View::new(mesh.snapshot(), Arc::new(Proxy::parse(node).expect("a node")))
 }
