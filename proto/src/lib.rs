@@ -14,6 +14,12 @@ pub use envoy_types::pb::envoy::extensions::request_id::uuid::v3 as request_id;
 pub use envoy_types::pb::envoy::r#type::metadata::v3 as metadata;
 pub use envoy_types::pb::envoy::r#type::tracing::v3 as tracing;
 
+/// Extensions of retry policies.
+pub mod retry {
+    pub use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
+    pub use envoy_types::pb::envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
+}
+
 /// Filters, by what they look at.
 pub mod filter {
     pub use envoy_types::pb::envoy::extensions::filters::common::fault::v3 as common_fault;

@@ -9,7 +9,7 @@ mod virtual_host;
 
 use std::collections::BTreeMap;
 
-pub use virtual_host::{RouteConfiguration, VirtualHost};
+pub use virtual_host::{RouteConfiguration, RouteTail, VirtualHost};
 
 use crate::core::{Address, Locality};
 use crate::protobuf::UInt32Value;

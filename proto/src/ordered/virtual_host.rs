@@ -1,8 +1,10 @@
 //! Route configurations and virtual hosts that hold routes already encoded: those are shared by many.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use crate::protobuf::{BoolValue, UInt32Value};
+use crate::protobuf::{Any, BoolValue, UInt32Value};
 
 /// `envoy.config.route.v3.RouteConfiguration`.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -42,6 +44,14 @@ pub struct VirtualHost {
     /// Whether upstreams are told how often a request was tried.
     #[prost(bool, tag = "14")]
     pub include_request_attempt_count: bool,
+}
+
+/// The fields of `envoy.config.route.v3.Route` that hold maps, to be appended to the others.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RouteTail {
+    /// Settings of HTTP filters, by name.
+    #[prost(btree_map = "string, message", tag = "13")]
+    pub typed_per_filter_config: BTreeMap<String, Any>,
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ mod generator;
 mod grpc;
 mod listener;
 mod memo;
+mod origin;
 mod policy;
 mod route;
+mod short_names;
 mod view;
 
 pub use generator::Generator;

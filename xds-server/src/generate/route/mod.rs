@@ -1,10 +1,22 @@
 //! Routes of one proxy (istiod: `pilot/pkg/networking/core/httproute.go`).
 
+mod action;
+mod configuration;
+mod destination;
+mod domains;
+mod filters;
+mod hash;
+mod headers;
+mod matching;
+pub(crate) mod retry;
 pub(crate) mod rule;
+mod usual;
 
 use super::view::View;
 
-/// One encoded route configuration of a sidecar; without virtual hosts where the name says nothing.
-pub(crate) fn configuration(_view: &View, _name: &str) -> Vec<u8> {
-    Vec::new()
+pub(crate) use configuration::configuration;
+
+/// Whether upstreams are told the host that was asked for.
+fn forwards_host(view: &View) -> bool {
+    view.proxy_config.proxy_headers.x_forwarded_host.enabled.unwrap_or_default()
 }

@@ -2,9 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use xdslab_mesh::VirtualServiceRule;
+use xdslab_mesh::object::istio::{HttpMatch, HttpRoute};
 use xdslab_mesh::service::Service;
+use xdslab_proto::Message;
+use xdslab_proto::ordered::RouteTail;
+use xdslab_proto::route::route::Action;
+use xdslab_proto::route::route_action::ClusterSpecifier;
+use xdslab_proto::route::{Decorator, Route};
 
+use super::{action, headers, matching};
+use crate::generate::cluster::name::parse_outbound;
+use crate::generate::origin;
 use crate::generate::view::View;
 
 /// For whom a virtual service is made into routes.
@@ -25,7 +35,7 @@ pub(crate) struct RuleContext<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRoute {
     /// The message.
-    pub body: bytes::Bytes,
+    pub body: Bytes,
     /// Whether nothing after it can match.
     pub catch_all: bool,
 }
@@ -33,6 +43,80 @@ pub(crate) struct EncodedRoute {
 /// The routes of one virtual service in order, up to the first that catches all; empty where none of them is for this
 /// proxy, gateway and port.
 pub(crate) fn routes(context: &RuleContext<'_>, rule: &VirtualServiceRule) -> Vec<EncodedRoute> {
-    let _ = (context.view, context.gateway, context.port, (context.service)(""), rule);
-    Vec::new()
+    let mut routes = Vec::new();
+    for http in &rule.spec.http {
+        let matches: Vec<Option<&HttpMatch>> =
+            if http.matches.is_empty() { vec![None] } else { http.matches.iter().map(Some).collect() };
+        for matched in matches {
+            if matched.is_some_and(|m| !matching::is_for(context, m)) {
+                continue;
+            }
+            let route = encoded(context, rule, http, matched);
+            let is_last = route.catch_all;
+            routes.push(route);
+            if is_last {
+                return routes;
+            }
+        }
+    }
+    routes
+}
+
+/// The route of one match, or of none, which takes every request.
+fn encoded(
+    context: &RuleContext<'_>,
+    rule: &VirtualServiceRule,
+    http: &HttpRoute,
+    matched: Option<&HttpMatch>,
+) -> EncodedRoute {
+    let route_match = matched.map_or_else(matching::everything, matching::route_match);
+    let catch_all = matching::catches_all(&route_match);
+    let (action, changes) = if let Some(redirect) = &http.redirect {
+        let changes = headers::Changes::of(http.headers.as_ref());
+        (action::redirect(context, redirect).map(Action::Redirect), changes)
+    } else if let Some(response) = &http.direct_response {
+        let changes = headers::Changes::of(http.headers.as_ref());
+        (Some(Action::DirectResponse(action::direct_response(response))), changes)
+    } else {
+        let (forward, changes) = action::forward(context, http);
+        (Some(Action::Route(forward)), changes)
+    };
+    let operation = operation(context, rule, action.as_ref()) + &matching::shown(&route_match);
+    let route = Route {
+        name: name(http, matched),
+        r#match: Some(route_match),
+        metadata: Some(origin::metadata("virtual-service", &rule.meta().namespace, &rule.meta().name)),
+        decorator: Some(Decorator { operation, propagate: None }),
+        request_headers_to_add: changes.request.0,
+        request_headers_to_remove: changes.request.1,
+        response_headers_to_add: changes.response.0,
+        response_headers_to_remove: changes.response.1,
+        stat_prefix: matched.map(|m| m.stat_prefix.to_string()).unwrap_or_default(),
+        action,
+        ..Default::default()
+    };
+    let mut body = route.encode_to_vec();
+    // The rest of the message: a map, written in order.
+    let tail = RouteTail { typed_per_filter_config: action::per_filter(http) };
+    body.extend(tail.encode_to_vec());
+    EncodedRoute { body: body.into(), catch_all }
+}
+
+fn name(http: &HttpRoute, matched: Option<&HttpMatch>) -> String {
+    match matched.filter(|m| !m.name.is_empty()) {
+        Some(matched) => format!("{}.{}", http.name, matched.name),
+        None => http.name.to_string(),
+    }
+}
+
+/// What a trace calls a request by this route: the cluster's host and port, or where there is not one the virtual
+/// service's name and the routes' port.
+fn operation(context: &RuleContext<'_>, rule: &VirtualServiceRule, action: Option<&Action>) -> String {
+    if let Some(Action::Route(route)) = action
+        && let Some(ClusterSpecifier::Cluster(cluster)) = &route.cluster_specifier
+        && let Some(parts) = parse_outbound(cluster)
+    {
+        return format!("{}:{}", parts.hostname, parts.port);
+    }
+    format!("{}:{}", rule.meta().name, context.port)
 }

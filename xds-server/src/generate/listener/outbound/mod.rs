@@ -7,7 +7,6 @@ mod entry;
 mod fixed;
 mod offer;
 mod rules;
-mod short_names;
 #[cfg(test)]
 mod tests;
 pub(crate) mod vip;

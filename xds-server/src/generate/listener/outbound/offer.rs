@@ -11,10 +11,10 @@ use xdslab_proto::listener::Filter;
 use super::chain::{Chain, Content};
 use super::entry::{Entries, Entry, Speech, Verdict};
 use super::rules::Layer4Rules;
-use super::short_names::short_names;
 use super::{destination, fixed, vip};
 use crate::generate::filter::Filters;
 use crate::generate::listener::address::{self, Bind};
+use crate::generate::short_names::short_names;
 
 /// A service that wants to be reached at a port.
 pub(super) struct Offer<'a> {
