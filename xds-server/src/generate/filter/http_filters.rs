@@ -54,7 +54,8 @@ static ALPN: LazyLock<HttpFilter> = LazyLock::new(|| {
     http_filter("istio.alpn", pack_any(config))
 });
 
-static FAULT: LazyLock<HttpFilter> =
+/// Delays and refuses, where routes ask for it.
+pub(crate) static FAULT: LazyLock<HttpFilter> =
     LazyLock::new(|| http_filter("envoy.filters.http.fault", pack_any(HttpFault::default())));
 
 static CORS: LazyLock<HttpFilter> =
@@ -85,7 +86,7 @@ pub(super) fn after_policies(view: &View, class: Class, stats: &[(String, Any)])
 }
 
 /// An HTTP filter of a packed configuration.
-fn http_filter(name: &str, config: Any) -> HttpFilter {
+pub(crate) fn http_filter(name: &str, config: Any) -> HttpFilter {
     HttpFilter {
         name: name.to_owned(),
         config_type: Some(ConfigType::TypedConfig(config)),

@@ -15,6 +15,8 @@ use xdslab_proto::listener::Filter;
 use xdslab_proto::listener::filter::ConfigType;
 use xdslab_proto::protobuf::Any;
 
+pub(crate) use http_filters::{FAULT, http_filter};
+
 use super::policy::Policies;
 use super::view::View;
 

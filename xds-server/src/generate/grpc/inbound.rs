@@ -5,10 +5,8 @@ use std::sync::LazyLock;
 use xdslab_mesh::object::istio::MutualTlsMode;
 use xdslab_proto::filter::http::router::Router;
 use xdslab_proto::filter::network::http_connection_manager::http_connection_manager::RouteSpecifier;
-use xdslab_proto::filter::network::http_connection_manager::http_filter::ConfigType;
 use xdslab_proto::filter::network::http_connection_manager::{HttpConnectionManager, HttpFilter};
 use xdslab_proto::listener::{Filter, FilterChain, Listener, filter};
-use xdslab_proto::protobuf::Any;
 use xdslab_proto::route::route::Action;
 use xdslab_proto::route::route_match::PathSpecifier;
 use xdslab_proto::route::{NonForwardingAction, Route, RouteConfiguration, RouteMatch, VirtualHost};
@@ -18,6 +16,7 @@ use xdslab_protocol::Resource;
 use super::name::Inbound;
 use super::tls;
 use crate::generate::cluster::wire::{address, socket_address};
+use crate::generate::filter::http_filter;
 use crate::generate::view::View;
 
 /// The label that says that a workload takes Istio's mutual TLS.
@@ -83,15 +82,6 @@ fn chain(_view: &View, mutual: bool) -> FilterChain {
         name: format!("inbound-{kind}"),
         filters: vec![filter],
         transport_socket: mutual.then(tls::downstream),
-        ..Default::default()
-    }
-}
-
-/// An HTTP filter with a typed configuration.
-pub(super) fn http_filter(name: &str, config: Any) -> HttpFilter {
-    HttpFilter {
-        name: name.to_owned(),
-        config_type: Some(ConfigType::TypedConfig(config)),
         ..Default::default()
     }
 }

@@ -2,17 +2,17 @@
 //! (istiod: `buildOutboundListeners` in `grpcgen/lds.go`).
 
 use xdslab_mesh::service::{Port, Service};
-use xdslab_proto::filter::http::fault::HttpFault;
 use xdslab_proto::filter::network::http_connection_manager::http_connection_manager::RouteSpecifier;
 use xdslab_proto::filter::network::http_connection_manager::{HttpConnectionManager, Rds};
 use xdslab_proto::listener::{AdditionalAddress, ApiListener, Listener};
 use xdslab_proto::{Message, core, pack_any};
 use xdslab_protocol::Resource;
 
-use super::inbound::{ROUTER, http_filter};
+use super::inbound::ROUTER;
 use super::name::{self, Wanted};
 use crate::generate::cluster::name::outbound as route_name;
 use crate::generate::cluster::wire::{address, ads, socket_address};
+use crate::generate::filter::FAULT;
 use crate::generate::listener::vip;
 use crate::generate::view::View;
 
@@ -31,9 +31,8 @@ fn encoded(view: &View, service: &Service, host: &str, port: &Port) -> Resource 
         config_source: Some(ads_only()),
         route_config_name: route_name(port.number, "", &service.hostname).to_string(),
     };
-    let fault = http_filter("envoy.filters.http.fault", pack_any(HttpFault::default()));
     let manager = HttpConnectionManager {
-        http_filters: vec![fault, ROUTER.clone()],
+        http_filters: vec![FAULT.clone(), ROUTER.clone()],
         route_specifier: Some(RouteSpecifier::Rds(rds)),
         ..Default::default()
     };

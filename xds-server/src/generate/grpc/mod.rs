@@ -8,6 +8,8 @@ mod inbound;
 mod listener;
 mod name;
 mod route;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use xdslab_protocol::{Names, ResourceSet, ResourceType};

@@ -1,0 +1,201 @@
+//! Rules of gRPC clients and servers that look at the mesh, each as a small mesh and what one client gets.
+
+use std::sync::Arc;
+
+use arcstr::ArcStr;
+use serde_json::{Value, json};
+use xdslab_mesh::object::{Reading, read};
+use xdslab_mesh::{Change, ChangeSet, Mesh, NodeIdentity, Proxy};
+use xdslab_proto::json::to_json;
+use xdslab_protocol::{Names, ResourceSet, ResourceType};
+
+use super::{all_clusters, answer};
+use crate::generate::view::View;
+
+const ECHO: &str = "outbound|70||echo.front.svc.cluster.local";
+
+/// The client `echo` of the namespace `front`, a Pod of the service `echo`, in a mesh with these objects too.
+fn view(objects: &[Value]) -> View {
+    let own = [
+        object(
+            "v1",
+            "Service",
+            "echo",
+            json!({"clusterIP": "10.9.0.1", "selector": {"app": "echo"},
+            "clusterIPs": ["10.9.0.1", "fd00::1"], "ports": [{"name": "grpc", "port": 70}, {"name": "tcp", "port": 71}]}),
+        ),
+        object(
+            "v1",
+            "Service",
+            "nowhere",
+            json!({"clusterIP": "None", "ports": [{"name": "grpc", "port": 70}]}),
+        ),
+    ];
+    let changes = own.iter().chain(objects).map(|value| match read(value.clone()) {
+        Ok(Reading::Object(object, _)) => Change::Apply(object),
+        other => panic!("a good object, not {other:?}: {value}"),
+    });
+    let mut mesh = Mesh::new();
+    mesh.apply(changes.collect::<ChangeSet>());
+    let metadata = json!({"NAMESPACE": "front", "CLUSTER_ID": "Kubernetes", "GENERATOR": "grpc",
+                          "LABELS": {"app": "echo"}});
+    let id = "sidecar~10.0.0.1~echo.front~front.svc.cluster.local".into();
+    let proxy = Proxy::parse(NodeIdentity { id, metadata, ..NodeIdentity::default() }).unwrap();
+    View::new(mesh.snapshot(), Arc::new(proxy))
+}
+
+fn object(version: &str, kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": version, "kind": kind, "spec": spec,
+           "metadata": {"name": name, "namespace": "front", "creationTimestamp": "2026-01-01T00:00:00Z"}})
+}
+
+fn rule(spec: Value) -> Value {
+    object("networking.istio.io/v1", "DestinationRule", "echo", spec)
+}
+
+/// What is answered to these names, as JSON by name.
+fn asked(view: &View, kind: &ResourceType, names: &[&str]) -> Vec<Value> {
+    let names = Names::Named(names.iter().map(|n| ArcStr::from(*n)).collect());
+    json_of(kind, &answer(view, kind, &names))
+}
+
+fn json_of(kind: &ResourceType, set: &ResourceSet) -> Vec<Value> {
+    set.iter().map(|r| to_json(kind.type_url(), &r.body).unwrap()).collect()
+}
+
+fn names(resources: &[Value]) -> Vec<&str> {
+    resources.iter().map(|r| r["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn destination_rules() {
+    let balancer = |balancer: Value| json!({"host": "echo", "trafficPolicy": {"loadBalancer": balancer}});
+    let tls = |mode: &str| json!({"host": "echo", "trafficPolicy": {"tls": {"mode": mode}}});
+    let pool = |limit: u32| json!({"connectionPool": {"http": {"http2MaxRequests": limit}, "tcp": {"maxConnections": 9}}});
+    for (spec, want) in [
+        (balancer(json!({"simple": "LEAST_REQUEST"})), json!({"lb_policy": "LEAST_REQUEST"})),
+        (balancer(json!({"simple": "LEAST_CONN"})), json!({})),
+        (balancer(json!({"simple": "ROUND_ROBIN"})), json!({})),
+        (balancer(json!({"simple": "RANDOM"})), json!({})),
+        (balancer(json!({"simple": "PASSTHROUGH"})), json!({})),
+        (
+            balancer(json!({"consistentHash": {"useSourceIp": true, "minimumRingSize": 5}})),
+            json!({"lb_policy": "RING_HASH", "ring_hash_lb_config": {"minimum_ring_size": "5"}}),
+        ),
+        (
+            balancer(json!({"consistentHash": {"httpHeaderName": "x", "maglev": {"tableSize": 7}}})),
+            json!({"lb_policy": "MAGLEV", "maglev_lb_config": {"table_size": "7"}}),
+        ),
+        (tls("SIMPLE"), json!({})),
+        (tls("DISABLE"), json!({})),
+        (
+            json!({"host": "echo", "trafficPolicy": pool(3)}),
+            json!({"circuit_breakers": {"thresholds": [{"max_requests": 3}]}}),
+        ),
+        // A port's own entry stands for all of the policy.
+        (
+            json!({"host": "echo", "trafficPolicy": {"loadBalancer": {"simple": "LEAST_REQUEST"}, "portLevelSettings": [
+                {"port": {"number": 70}, "connectionPool": pool(4)["connectionPool"]}]}}),
+            json!({"circuit_breakers": {"thresholds": [{"max_requests": 4}]}}),
+        ),
+        (
+            json!({"host": "echo", "trafficPolicy": {"outlierDetection": {"consecutive5xxErrors": 1}}}),
+            json!({}),
+        ),
+    ] {
+        let got = asked(&view(&[rule(spec.clone())]), &ResourceType::Cluster, &[ECHO]);
+        let mut want = want;
+        want["name"] = ECHO.into();
+        want["alt_stat_name"] = format!("{ECHO};").into();
+        want["type"] = "EDS".into();
+        want["eds_cluster_config"] = json!({"service_name": ECHO, "eds_config": {"ads": {}}});
+        assert_eq!(got, [want], "{spec}");
+    }
+}
+
+#[test]
+fn a_subset_lays_its_policy_over_the_rules() {
+    let spec = json!({"host": "echo", "trafficPolicy": {"loadBalancer": {"simple": "LEAST_REQUEST"}}, "subsets": [
+        {"name": "v1", "labels": {"version": "v1"}, "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}]});
+    let view = view(&[rule(spec)]);
+    let v1 = "outbound|70|v1|echo.front.svc.cluster.local";
+    let got = asked(&view, &ResourceType::Cluster, &[v1, "outbound|70|v2|echo.front.svc.cluster.local"]);
+    assert_eq!(names(&got), [v1], "no such subset");
+    assert_eq!(
+        (&got[0]["lb_policy"], &got[0]["transport_socket"]["name"]),
+        (&json!("LEAST_REQUEST"), &json!("envoy.transport_sockets.tls"))
+    );
+    let all = json_of(&ResourceType::Cluster, &ResourceSet::new(all_clusters(&view)));
+    assert_eq!(
+        names(&all),
+        [
+            v1,
+            ECHO,
+            "outbound|70||nowhere.front.svc.cluster.local",
+            "outbound|71|v1|echo.front.svc.cluster.local",
+            "outbound|71||echo.front.svc.cluster.local",
+        ]
+    );
+}
+
+#[test]
+fn names_that_stand_for_nothing_are_left_out() {
+    let view = view(&[]);
+    let headless = "outbound|70||nowhere.front.svc.cluster.local";
+    for (kind, wanted, want) in [
+        (
+            ResourceType::Cluster,
+            &[ECHO, headless, "outbound|9||echo.front.svc.cluster.local", "BlackHoleCluster"][..],
+            &[ECHO, headless][..],
+        ),
+        (ResourceType::Cluster, &["outbound|70||echo.back.svc.cluster.local", "inbound|70||"], &[]),
+        (ResourceType::Cluster, &[], &[]),
+        (
+            ResourceType::Listener,
+            &["echo:70", "echo:72", "nobody:70", "nowhere:70"],
+            &["echo:70", "nowhere:70"],
+        ),
+        (ResourceType::Listener, &[], &[]),
+        (ResourceType::Route, &["outbound|70|", "80", "outbound|70||nobody", ""], &[]),
+    ] {
+        assert_eq!(names(&asked(&view, &kind, wanted)), want, "{wanted:?}");
+    }
+    let everything =
+        json_of(&ResourceType::Listener, &answer(&view, &ResourceType::Listener, &Names::Wildcard));
+    assert_eq!(
+        names(&everything),
+        [
+            "echo.front.svc.cluster.local:70",
+            "echo.front.svc.cluster.local:71",
+            "nowhere.front.svc.cluster.local:70",
+        ]
+    );
+    assert!(answer(&view, &ResourceType::Cluster, &Names::Wildcard).is_empty());
+}
+
+#[test]
+fn a_server_takes_tls_or_plaintext_and_never_both() {
+    let own = "xds.istio.io/grpc/lds/inbound/0.0.0.0:70";
+    for (mode, label, want) in [
+        ("STRICT", None, "inbound-mtls"),
+        ("STRICT", Some("disabled"), "inbound-mtls"),
+        ("PERMISSIVE", Some("istio"), "inbound-mtls"),
+        ("PERMISSIVE", Some("disabled"), "inbound-plaintext"),
+        ("PERMISSIVE", None, "inbound-plaintext"),
+        ("DISABLE", Some("istio"), "inbound-plaintext"),
+    ] {
+        let mut pod = object("v1", "Pod", "echo", json!({"containers": []}));
+        pod["metadata"]["labels"] = json!({"app": "echo"});
+        pod["status"] = json!({"podIP": "10.0.0.1", "phase": "Running"});
+        if let Some(label) = label {
+            pod["metadata"]["labels"]["security.istio.io/tlsMode"] = label.into();
+        }
+        let policy =
+            object("security.istio.io/v1", "PeerAuthentication", "all", json!({"mtls": {"mode": mode}}));
+        let got = asked(&view(&[pod, policy]), &ResourceType::Listener, &[own]);
+        let chain = &got[0]["filter_chains"][0];
+        assert_eq!(chain["name"], want, "{mode} {label:?}");
+        assert_eq!(chain.get("transport_socket").is_some(), want == "inbound-mtls", "{mode} {label:?}");
+        assert_eq!(got[0]["address"]["socket_address"], json!({"address": "0.0.0.0", "port_value": 70}));
+    }
+}
