@@ -8,7 +8,7 @@ use prost::Message;
 use prost_reflect::prost_types::FileDescriptorSet;
 
 /// Packages whose files are kept, with everything that they import.
-const ROOTS: [&str; 16] = [
+const ROOTS: [&str; 18] = [
     "envoy/config/cluster/v3/",
     "envoy/config/endpoint/v3/",
     "envoy/config/listener/v3/",
@@ -25,6 +25,8 @@ const ROOTS: [&str; 16] = [
     "envoy/extensions/http/header_formatters/",
     "envoy/extensions/request_id/",
     "envoy/extensions/retry/",
+    "envoy/extensions/tracers/opentelemetry/",
+    "envoy/extensions/formatter/req_without_query/",
 ];
 
 fn main() {

@@ -10,9 +10,13 @@ pub use envoy_types::pb::envoy::config::listener::v3 as listener;
 pub use envoy_types::pb::envoy::config::rbac::v3 as rbac;
 pub use envoy_types::pb::envoy::config::route::v3 as route;
 pub use envoy_types::pb::envoy::config::trace::v3 as trace;
+pub use envoy_types::pb::envoy::extensions::access_loggers;
+pub use envoy_types::pb::envoy::extensions::formatter::req_without_query::v3 as req_without_query;
 pub use envoy_types::pb::envoy::extensions::request_id::uuid::v3 as request_id;
+pub use envoy_types::pb::envoy::extensions::tracers::opentelemetry;
 pub use envoy_types::pb::envoy::r#type::metadata::v3 as metadata;
 pub use envoy_types::pb::envoy::r#type::tracing::v3 as tracing;
+pub use envoy_types::pb::opentelemetry::proto::common::v1 as otel_common;
 
 /// Extensions of retry policies.
 pub mod retry {

@@ -26,7 +26,7 @@ pub struct Struct {
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Value {
     /// What it is.
-    #[prost(oneof = "value::Kind", tags = "2, 3, 4, 5, 6")]
+    #[prost(oneof = "value::Kind", tags = "1, 2, 3, 4, 5, 6")]
     pub kind: Option<value::Kind>,
 }
 
@@ -35,6 +35,9 @@ pub mod value {
     /// What a value is.
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Kind {
+        /// Nothing; the number is 0.
+        #[prost(int32, tag = "1")]
+        Null(i32),
         /// A number.
         #[prost(double, tag = "2")]
         Number(f64),

@@ -116,6 +116,7 @@ impl ProxyCase {
             fields.retain(|_, v| !v.is_null());
         }
         NodeIdentity {
+            cluster: format!("{workload}.{namespace}").into(),
             id: format!("{kind}~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local").into(),
             metadata,
             locality: self.locality.as_deref().map(Locality::parse).unwrap_or_default(),

@@ -52,6 +52,8 @@ pub enum IpMode {
 pub struct NodeIdentity {
     /// `type~ip~name.namespace~domain`.
     pub id: ArcStr,
+    /// The name of the service that it belongs to, as the client calls it.
+    pub cluster: ArcStr,
     /// Metadata as JSON.
     pub metadata: Value,
     /// Locality.
@@ -91,6 +93,8 @@ pub struct Proxy {
     pub kind: ProxyKind,
     /// `name.namespace`, the third part of the node's id.
     pub id: ArcStr,
+    /// `cluster` of the node: what traces call the service.
+    pub cluster: ArcStr,
     /// Fourth part of the node's id: `default.svc.cluster.local`.
     pub dns_domain: ArcStr,
     /// The namespace whose configuration counts.
@@ -203,6 +207,7 @@ impl Proxy {
         Ok(Self {
             kind,
             id: name.into(),
+            cluster: node.cluster,
             dns_domain: domain.into(),
             config_namespace,
             addresses,

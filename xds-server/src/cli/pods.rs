@@ -91,7 +91,9 @@ pub fn node(pod: &Pod, stock: bool) -> Result<NodeIdentity, PodError> {
     });
     // A stock Envoy lists what it knows; a list without Istio's filters is enough to tell it apart.
     let extension = if stock { "envoy.filters.network.tcp_proxy" } else { METADATA_EXCHANGE };
+    let workload = meta.labels.get("app").unwrap_or(name);
     Ok(NodeIdentity {
+        cluster: arcstr::format!("{workload}.{namespace}"),
         id: arcstr::format!("sidecar~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local"),
         metadata,
         locality: xdslab_mesh::Locality::default(),

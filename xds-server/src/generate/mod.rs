@@ -11,6 +11,7 @@ mod listener;
 mod memo;
 mod origin;
 mod policy;
+mod provider;
 mod route;
 mod short_names;
 mod view;

@@ -11,6 +11,7 @@ pub fn identity(node: Node) -> NodeIdentity {
     let locality = node.locality.unwrap_or_default();
     NodeIdentity {
         id: node.id.into(),
+        cluster: node.cluster.into(),
         metadata: node.metadata.map(object).unwrap_or_default(),
         locality: Locality {
             region: locality.region.into(),

@@ -54,8 +54,7 @@ pub struct MeshConfig {
     pub default_config: Value,
     /// Extension providers, as they were written.
     pub extension_providers: Vec<Value>,
-    /// Default providers, as they were written.
-    pub default_providers: Value,
+    pub default_providers: DefaultProviders,
 }
 
 impl Default for MeshConfig {
@@ -103,9 +102,18 @@ impl Default for MeshConfig {
             verify_certificate_at_client: None,
             default_config: Value::Null,
             extension_providers: Vec::new(),
-            default_providers: Value::Null,
+            default_providers: DefaultProviders::default(),
         }
     }
+}
+
+/// Names of the extension providers that proxies use where nothing else is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefaultProviders {
+    pub metrics: Vec<ArcStr>,
+    pub tracing: Vec<ArcStr>,
+    pub access_logging: Vec<ArcStr>,
 }
 
 /// The mesh configuration's fields that have no effect here: read only to refuse what istiod cannot decode.

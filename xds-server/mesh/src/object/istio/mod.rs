@@ -4,6 +4,7 @@
 #![allow(missing_docs)] // the field names are Istio's API, documented there field by field
 
 mod destination_rule;
+mod extension_provider;
 mod gateway;
 mod mesh_config;
 mod proxy_config;
@@ -15,13 +16,18 @@ mod traffic_policy;
 mod virtual_service;
 
 pub use destination_rule::{DestinationRule, Subset};
+pub use extension_provider::{
+    Collector, DynatraceSampler, ExtensionProvider, FileAccessLog, HttpAccessLogService, LogFormat,
+    OpenTelemetry, OtelAccessLogService, ProviderHeader, ProviderHttp, ResourceDetectors, ServiceAttributes,
+    TcpAccessLogService, TraceContext, Zipkin,
+};
 pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode, TlsCertificate, TlsProtocol};
 pub(crate) use mesh_config::IgnoredMeshConfig;
 pub use mesh_config::{
-    DefaultTrafficPolicy, InboundTrafficPolicy, InboundTrafficPolicyMode, MeshConfig, MeshMtls, MeshTls,
-    MeshTlsVersion, Normalization, OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization,
-    ServiceEntryVisibility, ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls,
-    Visibility,
+    AccessLogEncoding, DefaultProviders, DefaultTrafficPolicy, InboundTrafficPolicy,
+    InboundTrafficPolicyMode, MeshConfig, MeshMtls, MeshTls, MeshTlsVersion, Normalization,
+    OutboundTrafficPolicy, OutboundTrafficPolicyMode, PathNormalization, ServiceEntryVisibility,
+    ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls, Visibility,
 };
 pub use proxy_config::{
     ClientCertDetails, ConnectionSettings, ExchangeMode, ForwardClientCert, GatewayTopology, ProxyConfig,

@@ -1,4 +1,4 @@
-//! `Telemetry`: the parts that its validation looks at.
+//! `Telemetry`: what proxies report.
 
 use arcstr::ArcStr;
 use indexmap::IndexMap;
@@ -45,6 +45,7 @@ pub struct Tracing {
     pub custom_tags: IndexMap<ArcStr, CustomTag>,
     pub use_request_id_for_trace_sampling: Option<bool>,
     pub enable_istio_tags: Option<bool>,
+    pub disable_context_propagation: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
