@@ -1,10 +1,25 @@
 //! Names of clusters (istiod: `pilot/pkg/model/push_context.go`, `BuildSubsetKey`).
 
 use arcstr::{ArcStr, format};
+use xdslab_mesh::object::istio::Destination;
+use xdslab_mesh::service::{Resolution, Service};
 
 /// `outbound|<port>|<subset>|<hostname>`.
 pub fn outbound(port: u32, subset: &str, hostname: &str) -> ArcStr {
     format!("outbound|{port}|{subset}|{hostname}")
+}
+
+/// The cluster of a rule's destination, whose host is `service`'s if it is known: at its own port, else at the only one
+/// of the service, else at `port`. Another name of a service stands for that service, one step only
+/// (istiod: `GetDestinationCluster` in `core/route/route.go`).
+pub fn of_destination(destination: &Destination, service: Option<&Service>, port: u32) -> ArcStr {
+    let alias = service.filter(|s| s.resolution == Resolution::Alias).and_then(|s| s.external_name.as_ref());
+    let port = match (destination.port, service.map(|s| s.ports.as_slice())) {
+        (Some(declared), _) => declared.number,
+        (None, Some([only])) => only.number,
+        _ => port,
+    };
+    outbound(port, &destination.subset, alias.unwrap_or(&destination.host))
 }
 
 /// `inbound|<port>||`.

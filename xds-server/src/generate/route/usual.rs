@@ -47,8 +47,7 @@ pub(super) fn catch_all(view: &View) -> VirtualHost {
             ("allow_any_dynamic_dns", Some("AllowAnyDynamicDNSCluster".to_owned()))
         }
         (Mode::AllowAny, Some(proxy)) => {
-            let port = proxy.port.map_or(0, |p| p.number);
-            ("allow_any", Some(name::outbound(port, &proxy.subset, &proxy.host).to_string()))
+            ("allow_any", Some(name::of_destination(proxy, None, 0).to_string()))
         }
         (Mode::AllowAny, None) => ("allow_any", Some("PassthroughCluster".to_owned())),
     };

@@ -1,9 +1,9 @@
 //! Where a connection goes: clusters, and what the rule for them says of TCP (istiod:
-//! `pilot/pkg/networking/core/networkfilter.go`, `GetDestinationCluster` in `core/route/route.go`).
+//! `pilot/pkg/networking/core/networkfilter.go`).
 
 use xdslab_mesh::object::istio::{Destination, RouteDestination, Tunnel};
 use xdslab_mesh::scope::MergedRule;
-use xdslab_mesh::service::{Port, Protocol, Resolution, Service};
+use xdslab_mesh::service::{Port, Protocol, Service};
 use xdslab_proto::listener::Filter;
 
 use crate::generate::cluster::stats::Subject;
@@ -11,17 +11,9 @@ use crate::generate::cluster::{name, wire};
 use crate::generate::filter::{Class, Filters, TcpConnection, TcpPolicy};
 use crate::generate::view::View;
 
-/// The cluster of a destination: its own port, else the only one of its service, else `port`. Another name of a
-/// service stands for that service, one step only.
 fn cluster(view: &View, destination: &Destination, port: u32) -> String {
     let service = view.scope.service(&destination.host);
-    let alias = service.filter(|s| s.resolution == Resolution::Alias).and_then(|s| s.external_name.as_ref());
-    let port = match (destination.port, service.map(|s| s.ports.as_slice())) {
-        (Some(declared), _) => declared.number,
-        (None, Some([only])) => only.number,
-        _ => port,
-    };
-    name::outbound(port, &destination.subset, alias.unwrap_or(&destination.host)).to_string()
+    name::of_destination(destination, service.map(AsRef::as_ref), port).to_string()
 }
 
 /// The filters of a chain to the service itself, at `port`.
@@ -130,10 +122,7 @@ pub(super) fn to_the_unknown(filters: &Filters<'_>) -> Vec<Filter> {
     let policy = filters.view().scope.outbound_policy();
     let cluster = match (&policy.egress_proxy, policy.mode) {
         (_, RegistryOnly) => "BlackHoleCluster".to_owned(),
-        (Some(proxy), _) => {
-            let port = proxy.port.map_or(0, |p| p.number);
-            name::outbound(port, &proxy.subset, &proxy.host).to_string()
-        }
+        (Some(proxy), _) => name::of_destination(proxy, None, 0).to_string(),
         (None, _) => "PassthroughCluster".to_owned(),
     };
     let connection = TcpConnection {
