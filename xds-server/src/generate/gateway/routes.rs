@@ -13,10 +13,8 @@ use xdslab_proto::route::virtual_host::TlsRequirementType;
 use super::host::{HostSet, by_specificity};
 use super::merged::{Merged, Server};
 use crate::generate::route::rule::{EncodedRoute, RuleContext, routes};
+use crate::generate::route::{LONGEST_BODY, with_port};
 use crate::generate::view::View;
-
-/// The longest body that a route may answer with by itself.
-const LONGEST_BODY: u32 = 1 << 20;
 
 /// One encoded route configuration; without virtual hosts where no server has the name: listeners that are being
 /// drained still ask.
@@ -177,9 +175,4 @@ fn service<'v>(view: &'v View, host: &str, namespace: &ArcStr) -> Option<&'v Arc
     let own = view.snapshot.services().get(host, namespace);
     let visible = |s: &&Arc<Service>| s.export_to.is_visible(&s.namespace, &view.proxy.config_namespace);
     own.filter(visible).or_else(|| view.scope.service(host))
-}
-
-/// `host:port`, an IPv6 address in brackets.
-fn with_port(host: &str, port: u32) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

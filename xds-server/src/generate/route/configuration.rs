@@ -19,7 +19,7 @@ use super::usual;
 use crate::generate::view::View;
 
 /// The longest body that a route may answer with by itself.
-const LONGEST_BODY: u32 = 1 << 20;
+pub(crate) const LONGEST_BODY: u32 = 1 << 20;
 /// Name of the HTTP proxy's routes.
 const HTTP_PROXY: &str = "http_proxy";
 /// The port on which virtual services count that no service there is for.
@@ -293,6 +293,6 @@ fn with_ports(domains: Vec<String>, port: u32) -> Vec<String> {
 }
 
 /// `host:port`, an IPv6 address in brackets.
-fn with_port(host: &str, port: u32) -> String {
+pub(crate) fn with_port(host: &str, port: u32) -> String {
     format!("{}:{port}", bracketed(host))
 }

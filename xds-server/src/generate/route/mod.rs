@@ -14,7 +14,7 @@ mod usual;
 
 use super::view::View;
 
-pub(crate) use configuration::configuration;
+pub(crate) use configuration::{LONGEST_BODY, configuration, with_port};
 
 /// Whether upstreams are told the host that was asked for.
 fn forwards_host(view: &View) -> bool {

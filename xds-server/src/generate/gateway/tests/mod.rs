@@ -1,6 +1,7 @@
 //! What becomes of servers that meet on a port, and of hosts that share routes.
 
 mod chain;
+mod routes;
 mod tls;
 
 use std::sync::Arc;
@@ -9,8 +10,6 @@ use serde_json::{Value, json};
 use xdslab_mesh::object::{Reading, read};
 use xdslab_mesh::{Change, Locality, Mesh, NodeIdentity, Proxy};
 use xdslab_proto::Message;
-use xdslab_proto::route::RouteConfiguration;
-use xdslab_proto::route::virtual_host::TlsRequirementType;
 
 use super::*;
 use crate::generate::view::View;
@@ -113,29 +112,4 @@ fn servers_that_meet_on_a_port() {
         let view = view(vec![gateway("g", servers)]);
         assert_eq!(entries(&view.gateways), want, "{servers:?}");
     }
-}
-
-fn routes(view: &View, name: &str) -> Vec<(String, Vec<String>, bool)> {
-    let read = RouteConfiguration::decode(&*configuration(view, name)).expect("routes");
-    let all = TlsRequirementType::All as i32;
-    read.virtual_hosts.into_iter().map(|h| (h.name, h.domains, h.require_tls == all)).collect()
-}
-
-#[test]
-fn hosts_that_only_redirect() {
-    let view = view(vec![gateway(
-        "g",
-        &["80 HTTP A.com,b.org REDIRECT", "80 HTTP ns/c.com REDIRECT", "80 HTTP d.com"],
-    )]);
-    let want = ("ns/c.com:80".to_owned(), ["ns/c.com", "a.com", "b.org"].map(str::to_owned).into(), true);
-    assert_eq!(routes(&view, "http.80"), [want]);
-}
-
-#[test]
-fn nothing_is_served() {
-    let view = view(vec![gateway("g", &["80 HTTP a.com"])]);
-    assert_eq!(routes(&view, "http.80"), [("blackhole:80".to_owned(), vec!["*".to_owned()], false)]);
-    assert_eq!(routes(&view, "http.81"), []);
-    let unknown = RouteConfiguration::decode(&*configuration(&view, "http.81")).expect("routes");
-    assert!(!unknown.ignore_port_in_host_matching && unknown.validate_clusters.is_some());
 }
