@@ -74,6 +74,19 @@ impl PeerAuthenticationIndex {
         by_port.and_then(|m| set(m.mode)).or_else(own).unwrap_or_else(whole)
     }
 
+    /// The ports for which the policy of a workload says something of their own, ascending.
+    pub fn ports(&self, namespace: &str, labels: &Labels) -> impl Iterator<Item = u32> {
+        let of_namespace = self.namespaces.get(namespace).filter(|_| self.root != namespace);
+        let fits = |p: &&Arc<Config<PeerAuthentication>>| {
+            p.spec.selector.as_ref().is_some_and(|s| selects(&s.match_labels, labels))
+        };
+        let policy = of_namespace.and_then(|n| n.workloads.iter().find(fits));
+        policy
+            .and_then(|p| p.spec.port_level_mtls.as_ref())
+            .into_iter()
+            .flat_map(|ports| ports.keys().copied())
+    }
+
     /// The policies of a namespace that have a say, the oldest first.
     pub fn of_namespace(&self, namespace: &str) -> &[Arc<Config<PeerAuthentication>>] {
         self.namespaces.get(namespace).map_or(&[], |n| &n.all)

@@ -9,11 +9,19 @@ mod outbound;
 pub(crate) use outbound::destination;
 use xdslab_mesh::ProxyKind;
 use xdslab_proto::listener::Listener;
+use xdslab_proto::listener::listener::ConnectionBalanceConfig;
+use xdslab_proto::listener::listener::connection_balance_config::{BalanceType, ExactBalance};
 
 use super::filter::Filters;
 use super::gateway;
 use super::view::View;
 pub(crate) use outbound::vip;
+
+/// Connections by turns, where the proxy asks for it.
+pub(crate) fn balance(exact: bool) -> Option<ConnectionBalanceConfig> {
+    let balance_type = Some(BalanceType::ExactBalance(ExactBalance {}));
+    exact.then_some(ConnectionBalanceConfig { balance_type })
+}
 
 /// All listeners of a sidecar or a gateway.
 pub(crate) fn listeners(view: &View) -> Vec<Listener> {

@@ -50,6 +50,7 @@ pub struct MeshConfig {
     pub inbound_cluster_stat_name: ArcStr,
     pub service_settings: Vec<ServiceSettings>,
     pub verify_certificate_at_client: Option<bool>,
+    pub ca_certificates: Vec<CaCertificates>,
     /// `ProxyConfig` of proxies that bring none of their own, as it was written.
     pub default_config: Value,
     /// Extension providers, as they were written.
@@ -100,6 +101,7 @@ impl Default for MeshConfig {
             inbound_cluster_stat_name: ArcStr::new(),
             service_settings: Vec::new(),
             verify_certificate_at_client: None,
+            ca_certificates: Vec::new(),
             default_config: Value::Null,
             extension_providers: Vec::new(),
             default_providers: DefaultProviders::default(),
@@ -127,7 +129,6 @@ pub(crate) struct IgnoredMeshConfig {
     ingress_controller_mode: IngressControllerMode,
     ingress_selector: ArcStr,
     config_sources: Vec<Value>,
-    ca_certificates: Vec<Value>,
     certificates: Vec<Value>,
     service_scope_configs: Vec<Value>,
     enable_prometheus_merge: Option<bool>,
@@ -208,6 +209,16 @@ pub struct MeshTls {
     pub min_protocol_version: MeshTlsVersion,
     pub cipher_suites: Vec<ArcStr>,
     pub ecdh_curves: Vec<ArcStr>,
+}
+
+/// Roots of other trust domains: of all that it says only whom they vouch for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CaCertificates {
+    pub trust_domains: Vec<ArcStr>,
+    pub pem: ArcStr,
+    pub spiffe_bundle_url: ArcStr,
+    pub cert_signers: Vec<ArcStr>,
 }
 
 /// `meshMTLS`, by its own name.

@@ -6,13 +6,12 @@ use std::collections::{HashMap, HashSet};
 use xdslab_mesh::service::Protocol;
 use xdslab_proto::core::TrafficDirection;
 use xdslab_proto::listener::Listener;
-use xdslab_proto::listener::listener::ConnectionBalanceConfig;
-use xdslab_proto::listener::listener::connection_balance_config::{BalanceType, ExactBalance};
 use xdslab_proto::protobuf::BoolValue;
 
 use super::chain::{Chain, MatchKey, Scaffold};
 use crate::generate::cluster::wire::uint32;
 use crate::generate::listener::address::Bind;
+use crate::generate::listener::balance;
 use crate::generate::listener::listener_filters;
 
 /// All listeners in the making, in the order in which they were first wanted.
@@ -208,12 +207,6 @@ impl Entry {
         listener.name = name;
         listener
     }
-}
-
-/// Connections by turns, where the proxy asks for it.
-pub(super) fn balance(exact: bool) -> Option<ConnectionBalanceConfig> {
-    let balance_type = Some(BalanceType::ExactBalance(ExactBalance {}));
-    exact.then_some(ConnectionBalanceConfig { balance_type })
 }
 
 #[cfg(test)]

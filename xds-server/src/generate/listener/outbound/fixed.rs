@@ -14,11 +14,12 @@ use xdslab_proto::route::{
 };
 
 use super::chain::{PLAINTEXT_HTTP, Scaffold};
-use super::{destination, entry};
+use super::destination;
 use crate::generate::cluster::special::dns_cache;
 use crate::generate::cluster::wire::uint32;
 use crate::generate::filter::{Class, HttpConnection, Routes};
 use crate::generate::listener::address::{self, Bind};
+use crate::generate::listener::balance;
 use crate::generate::listener::listener_filters::HTTP_INSPECTOR;
 
 /// Name of the cluster, route and virtual host for unknown hosts that the mesh resolves.
@@ -142,7 +143,7 @@ pub(super) fn http_proxy(scaffold: &Scaffold<'_>) -> Option<Listener> {
         continue_on_listener_filters_timeout: true,
         listener_filters_timeout: scaffold.inspection,
         max_connections_to_accept_per_socket_event: uint32(1),
-        connection_balance_config: entry::balance(scaffold.exact_balance),
+        connection_balance_config: balance(scaffold.exact_balance),
         filter_chains: vec![chain],
         ..Default::default()
     })
