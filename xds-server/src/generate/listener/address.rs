@@ -50,11 +50,6 @@ impl Bind {
         let additional = |a| AdditionalAddress { address: Some(socket(a, port)), ..Default::default() };
         self.extra.map(additional).into_iter().collect()
     }
-
-    /// Whether it is a Unix socket.
-    pub fn is_unix(&self) -> bool {
-        is_unix(&self.primary)
-    }
 }
 
 /// The address that stands for all addresses; that of IPv4 where a proxy has both families.
@@ -112,7 +107,7 @@ mod tests {
     #[test]
     fn unix_sockets_are_pipes() {
         let bind = Bind::to("unix:///run/a.sock");
-        assert!(bind.is_unix());
+        assert!(is_unix(&bind.primary));
         assert_eq!(bind.name(0), "unix:///run/a.sock_0");
         assert_eq!(bind.address(0), wire::pipe("/run/a.sock"));
     }
