@@ -94,7 +94,7 @@ mod tests {
 
     use serde_json::json;
     use xdslab_mesh::object::{Reading, read};
-    use xdslab_mesh::{Change, Effects, Locality, Mesh, NodeIdentity, Proxy};
+    use xdslab_mesh::{Change, Effects, Mesh, NodeIdentity, Proxy};
 
     use super::*;
 
@@ -118,8 +118,7 @@ mod tests {
         let node = NodeIdentity {
             id: arcstr::format!("{kind}~10.0.0.1~web.front~front.svc.cluster.local"),
             metadata: json!({"NAMESPACE": "front"}),
-            locality: Locality::default(),
-            extensions: Vec::new(),
+            ..NodeIdentity::default()
         };
         View::new(mesh.snapshot(), Arc::new(Proxy::parse(node).expect("a good node")))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use xdslab_mesh::object::{Reading, read};
-use xdslab_mesh::{Change, Locality, Mesh, NodeIdentity, Proxy};
+use xdslab_mesh::{Change, Mesh, NodeIdentity, Proxy};
 use xdslab_proto::Message;
 
 use super::*;
@@ -57,8 +57,8 @@ fn view_of(extensions: &[&str], objects: Vec<Value>) -> View {
     let node = NodeIdentity {
         id: "router~10.0.0.1~gw.edge~edge.svc.cluster.local".into(),
         metadata: json!({"NAMESPACE": "edge"}),
-        locality: Locality::default(),
         extensions: extensions.iter().map(|e| (*e).into()).collect(),
+        ..NodeIdentity::default()
     };
     View::new(mesh.snapshot(), Arc::new(Proxy::parse(node).expect("a node")))
 }
