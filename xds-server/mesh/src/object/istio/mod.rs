@@ -43,8 +43,8 @@ pub use sidecar::{
     CaptureMode, EgressListener, IngressListener, Sidecar, SidecarOutboundTrafficPolicy, SidecarPort,
 };
 pub use telemetry::{
-    AccessLogging, CustomTag, IstioMetric, MetricSelector, Metrics, MetricsOverride, ModeMatch, ProviderRef,
-    TagOperation, TagOverride, TagValue, Telemetry, Tracing, WorkloadMode,
+    AccessLogFilter, AccessLogging, CustomTag, IstioMetric, MetricSelector, Metrics, MetricsOverride,
+    ModeMatch, ProviderRef, TagOperation, TagOverride, TagValue, Telemetry, Tracing, WorkloadMode,
 };
 pub use traffic_policy::{
     ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, Distribute, Failover, H2Upgrade,
