@@ -19,7 +19,7 @@ use xdslab_proto::request_id::UuidRequestIdConfig;
 use xdslab_proto::{Message, Name, pack_any};
 
 use super::telemetry::Telemetry;
-use super::{Class, HttpConnection, Routes, filter, http_filters, tcp};
+use super::{Class, HttpConnection, Routes, filter, http_filters, settings, tcp};
 use crate::generate::cluster::protocol::preserved_case;
 use crate::generate::cluster::wire::{self, uint32};
 use crate::generate::policy::Policies;
@@ -35,7 +35,6 @@ pub(super) struct Common {
     /// The other HTTP filters; encoded.
     tail: Vec<u8>,
     http1: Option<Http1ProtocolOptions>,
-    http2: Option<Http2ProtocolOptions>,
 }
 
 impl Common {
@@ -55,7 +54,6 @@ impl Common {
             head: head.encode_to_vec(),
             tail: tail.encode_to_vec(),
             http1: http1(view, class),
-            http2: http2(&view.proxy_config),
         }
     }
 
@@ -73,7 +71,7 @@ impl Common {
         let own = HttpConnectionManager {
             stat_prefix: connection.stat_prefix,
             http_protocol_options: http1,
-            http2_protocol_options: self.http2.clone().or_else(|| connection.http2.then(Default::default)),
+            http2_protocol_options: connection.http2.then(Http2ProtocolOptions::default),
             http_filters: connection.grpc_web.then(|| http_filters::GRPC_WEB.clone()).into_iter().collect(),
             route_specifier: Some(match connection.routes {
                 Routes::Named(name) => {
@@ -102,23 +100,18 @@ fn manager(view: &View, class: Class, telemetry: &Telemetry) -> HttpConnectionMa
     let normalization = view.snapshot.mesh_config().path_normalization.normalization;
     let (forward, details) = client_certificate(class, config);
     let (server_name, server_header_transformation) = server(class, headers);
-    let settings = config.connection_settings.unwrap_or_default();
     let request_id = UuidRequestIdConfig {
         use_request_id_for_trace_sampling: Some(BoolValue { value: telemetry.tracing.by_request_id }),
         ..Default::default()
     };
-    HttpConnectionManager {
+    let mut manager = HttpConnectionManager {
         tracing: telemetry.tracing.message.clone(),
         access_log: telemetry.http_logs.clone(),
-        common_http_protocol_options: common_options(view),
+        common_http_protocol_options: idle_timeout(view)
+            .map(|idle| HttpProtocolOptions { idle_timeout: Some(idle), ..Default::default() }),
         server_name,
         server_header_transformation: server_header_transformation.into(),
-        stream_idle_timeout: Some(
-            settings.http_stream_idle_timeout.and_then(wire::duration).unwrap_or_default(),
-        ),
-        request_timeout: settings.http_request_timeout.and_then(wire::duration),
-        request_headers_timeout: settings.http_request_headers_timeout.and_then(wire::duration),
-        drain_timeout: settings.http_drain_timeout.and_then(wire::duration),
+        stream_idle_timeout: Some(Duration::default()),
         use_remote_address: Some(BoolValue { value: class == Class::Gateway }),
         xff_num_trusted_hops: match class {
             Class::Gateway => config.gateway_topology.num_trusted_proxies,
@@ -142,19 +135,12 @@ fn manager(view: &View, class: Class, telemetry: &Telemetry) -> HttpConnectionMa
         append_x_forwarded_port: headers.x_forwarded_port.enabled == Some(true),
         request_id_extension: Some(RequestIdExtension { typed_config: Some(pack_any(request_id)) }),
         ..Default::default()
-    }
-}
-
-/// Idle timeout of the node (`IDLE_TIMEOUT`), and what connection settings say.
-fn common_options(view: &View) -> Option<HttpProtocolOptions> {
-    let settings = view.proxy_config.connection_settings.unwrap_or_default();
-    let options = HttpProtocolOptions {
-        idle_timeout: idle_timeout(view).or_else(|| settings.http_idle_timeout.and_then(wire::duration)),
-        max_connection_duration: settings.http_max_connection_duration.and_then(wire::duration),
-        max_stream_duration: settings.http_max_stream_duration.and_then(wire::duration),
-        ..Default::default()
     };
-    (options != HttpProtocolOptions::default()).then_some(options)
+    if let Some(given) = config.connection_settings {
+        let given = if class == Class::Gateway { given.of_gateway() } else { given };
+        settings::apply(&mut manager, &given);
+    }
+    manager
 }
 
 /// The node's `IDLE_TIMEOUT`; none where Go would not read it.
@@ -168,17 +154,6 @@ fn http1(view: &View, class: Class) -> Option<Http1ProtocolOptions> {
     let header_key_format = view.preserve_case().then(preserved_case);
     let options = Http1ProtocolOptions { accept_http_10, header_key_format, ..Default::default() };
     (class == Class::Gateway || options != Http1ProtocolOptions::default()).then_some(options)
-}
-
-fn http2(config: &ProxyConfig) -> Option<Http2ProtocolOptions> {
-    let settings = config.connection_settings?;
-    let options = Http2ProtocolOptions {
-        max_concurrent_streams: settings.http_max_concurrent_streams.and_then(uint32),
-        initial_stream_window_size: settings.http2_initial_stream_window_size.and_then(uint32),
-        initial_connection_window_size: settings.http2_initial_connection_window_size.and_then(uint32),
-        ..Default::default()
-    };
-    (options != Http2ProtocolOptions::default()).then_some(options)
 }
 
 /// Name and fate of the `server` header. Outbound, Envoy's own name stays.

@@ -4,6 +4,7 @@
 mod connection;
 mod http;
 mod http_filters;
+mod settings;
 mod tcp;
 mod telemetry;
 

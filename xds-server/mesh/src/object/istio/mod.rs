@@ -3,6 +3,7 @@
 //! Field names are the API's in `snake_case`; docs are short where the API's own reference says it all.
 #![allow(missing_docs)] // the field names are Istio's API, documented there field by field
 
+mod connection_settings;
 mod destination_rule;
 mod extension_provider;
 mod gateway;
@@ -15,6 +16,7 @@ mod telemetry;
 mod traffic_policy;
 mod virtual_service;
 
+pub use connection_settings::{ConnectionProfile, ConnectionSettings, EscapedSlashes, Underscores};
 pub use destination_rule::{DestinationRule, Subset};
 pub use extension_provider::{
     Collector, DynatraceSampler, ExtensionProvider, FileAccessLog, HttpAccessLogService, LogFormat,
@@ -30,8 +32,8 @@ pub use mesh_config::{
     ServiceEntryVisibilityPolicy, ServiceEntryVisibilityRule, TrafficPolicyTls, Visibility,
 };
 pub use proxy_config::{
-    ClientCertDetails, ConnectionSettings, ExchangeMode, ForwardClientCert, GatewayTopology, ProxyConfig,
-    ProxyHeaders, ProxyTracing,
+    ClientCertDetails, ExchangeMode, ForwardClientCert, GatewayTopology, ProxyConfig, ProxyHeaders,
+    ProxyTracing,
 };
 pub use security::{
     AuthorizationAction, AuthorizationCondition, AuthorizationOperation, AuthorizationPolicy,

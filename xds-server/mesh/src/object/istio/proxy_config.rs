@@ -5,9 +5,9 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::CustomTag;
+use super::{ConnectionSettings, CustomTag};
 use crate::object::decode_protobuf;
-use crate::object::scalar::{Duration, words};
+use crate::object::scalar::words;
 
 /// A proxy's configuration: the parts that shape listeners, routes and clusters.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -123,24 +123,6 @@ pub struct GatewayTopology {
     pub forward_client_cert_details: ForwardClientCert,
     /// Whether the PROXY protocol comes before everything else; an empty message switches it on.
     pub proxy_protocol: Option<Value>,
-}
-
-/// Timeouts and limits of connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ConnectionSettings {
-    pub http_idle_timeout: Option<Duration>,
-    pub http_max_connection_duration: Option<Duration>,
-    pub http_drain_timeout: Option<Duration>,
-    pub http_request_timeout: Option<Duration>,
-    pub http_request_headers_timeout: Option<Duration>,
-    pub http_stream_idle_timeout: Option<Duration>,
-    pub http_max_stream_duration: Option<Duration>,
-    pub http_max_concurrent_streams: Option<u32>,
-    #[serde(rename = "http2InitialStreamWindowSize")]
-    pub http2_initial_stream_window_size: Option<u32>,
-    #[serde(rename = "http2InitialConnectionWindowSize")]
-    pub http2_initial_connection_window_size: Option<u32>,
 }
 
 #[cfg(test)]

@@ -146,10 +146,24 @@ fn open_telemetry(view: &View, given: &OpenTelemetry, to: &Destination) -> Optio
     Some(config)
 }
 
-/// A service over HTTP; the path follows one slash.
+/// A service over HTTP.
 fn exporter(http: &ProviderHttp, path: &str, to: &Destination) -> HttpService {
-    let uri = format!("{}/{}", to.hostname, path.trim_start_matches('/'));
+    let uri = joined(&to.hostname, path);
     http_service(uri, to.cluster.clone(), http.timeout.and_then(wire::duration), &http.headers)
+}
+
+/// Host and path as Go's `url.JoinPath` has it: one slash between parts, `.` and `..` resolved, a final slash kept.
+fn joined(host: &str, path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in host.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let end = if path.ends_with('/') { "/" } else { "" };
+    parts.join("/") + end
 }
 
 fn http_service(
@@ -279,10 +293,16 @@ mod tests {
     }
 
     #[test]
-    fn one_slash_before_the_path() {
-        for path in ["v1/traces", "/v1/traces"] {
+    fn host_and_path_are_joined() {
+        for (path, uri) in [
+            ("v1/traces", "h/v1/traces"),
+            ("/v1/traces", "h/v1/traces"),
+            ("//v1/./x/../traces/", "h/v1/traces/"),
+            ("", "h"),
+            ("/", "h/"),
+        ] {
             let service = exporter(&ProviderHttp::default(), path, &there());
-            assert_eq!(service.http_uri.map(|u| (u.uri, u.timeout)), Some(("h/v1/traces".into(), None)));
+            assert_eq!(service.http_uri.map(|u| (u.uri, u.timeout)), Some((uri.into(), None)));
         }
     }
 
