@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
@@ -15,9 +15,10 @@ use tonic::transport::server::TcpIncoming;
 use xdslab_mesh::{ChangeSet, Effects, Mesh};
 use xdslab_protocol::Semantics;
 
+use crate::identity::{Identities, IdentityOptions, RootError};
 use crate::observe::{Event, Happening};
 use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
-use crate::serve::{ConnectionStatus, Hub, SERVICES, router, routes};
+use crate::serve::{ConnectionStatus, Hub, SECRETS, SERVICES, router, routes};
 use crate::source::{Batch, FileSource, Pace, Problem, SourceError, watch};
 
 /// Changes that may wait to be taken in.
@@ -40,6 +41,8 @@ pub struct Config {
     pub debounce: DebounceOptions,
     /// Whose reading of the protocol streams follow.
     pub semantics: Semantics,
+    /// How workloads get their identities.
+    pub identity: IdentityOptions,
     /// How long streams and connections may take to end at the shutdown.
     pub grace: Duration,
     /// Files and folders of the mesh, watched; none for a mesh that only [`Server::apply`] fills.
@@ -54,6 +57,7 @@ impl Default for Config {
             http: None,
             debounce: DebounceOptions::default(),
             semantics: Semantics::default(),
+            identity: IdentityOptions::default(),
             grace: Duration::from_secs(10),
             files: Vec::new(),
         }
@@ -66,6 +70,9 @@ pub enum StartError {
     /// The mesh cannot be loaded at all.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The certificate authority cannot be used.
+    #[error("no certificate authority: {0}")]
+    Identity(#[from] RootError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; give another address, or port 0 for any")]
     Listen {
@@ -112,11 +119,13 @@ impl Server {
     /// Listens and loads the mesh. When it returns, clients can connect; until then `/ready` says that it is not.
     ///
     /// # Errors
-    /// When a file that was named does not exist, or an address is taken.
+    /// When a file that was named does not exist, the certificate authority cannot be used, or an address is taken.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
-        let hub = Arc::new(Hub::new(config.semantics, config.debounce.concurrency(), cancel.clone()));
+        let identities = Identities::new(&config.identity, SystemTime::now())?;
+        let concurrency = config.debounce.concurrency();
+        let hub = Arc::new(Hub::new(config.semantics, concurrency, identities, cancel.clone()));
         let (changes, incoming) = mpsc::channel(WAITING);
         let (mut mesh, mut tasks, mut problems) = (Mesh::new(), JoinSet::new(), Vec::new());
         let (grpc, grpc_addr) = listen(config.grpc).await?;
@@ -243,7 +252,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 
 async fn serve_grpc(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) -> Result<(), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    for (service, ..) in SERVICES {
+    for service in SERVICES.iter().map(|(service, ..)| *service).chain([SECRETS]) {
         health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
     }
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -185,6 +185,16 @@ impl Snapshot {
         self.0.scopes.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The service account of the Pod that a proxy's id names, whatever its metadata says; `None` where that Pod is unknown,
+    /// or of another cluster.
+    pub fn service_account(&self, proxy: &Proxy) -> Option<ArcStr> {
+        let cluster = &proxy.metadata.cluster_id;
+        let (name, namespace) = proxy.id.rsplit_once('.')?;
+        let is_ours = cluster.is_empty() || cluster == CLUSTER;
+        let pod = is_ours.then(|| self.0.pods.get(&namespace.into(), &name.into())).flatten()?;
+        Some(pod.service_account())
+    }
+
     /// The Pod that a proxy says it is: by its id `name.namespace`, where its metadata agrees on the namespace
     /// and it is of this cluster.
     fn pod(&self, proxy: &Proxy) -> Option<&Arc<PodEntry>> {

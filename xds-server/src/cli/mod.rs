@@ -5,6 +5,7 @@ mod config;
 pub mod pods;
 mod scope;
 mod serve;
+mod token;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::StartError;
+use crate::identity::RootError;
 use crate::source::SourceError;
 
 /// An xDS server that pushes what istiod would push.
@@ -35,6 +37,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// What a proxy sees, and why
     Scope(scope::ScopeArgs),
+    /// Print a token with which a proxy on another host gets the certificate of a service account
+    Token(token::TokenArgs),
 }
 
 /// Runs the command line; errors are printed to standard error.
@@ -53,6 +57,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Config(args) => config::run(&args),
         Command::Scope(args) => scope::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Serve(args) => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -72,5 +77,6 @@ pub fn run(cli: Cli) -> ExitCode {
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<pods::PodError>()
         || error.is::<SourceError>()
-        || matches!(error.downcast_ref(), Some(StartError::Source(_)))
+        || error.is::<RootError>()
+        || matches!(error.downcast_ref(), Some(StartError::Source(_) | StartError::Identity(_)))
 }

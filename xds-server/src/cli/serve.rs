@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use xdslab_mesh::object::Duration as GoDuration;
 use xdslab_protocol::Semantics;
 
+use crate::identity::IdentityOptions;
 use crate::push::DebounceOptions;
 use crate::source::Severity;
 use crate::{Config, Server};
@@ -39,6 +40,19 @@ pub struct ServeArgs {
     /// Whose reading of the protocol streams follow
     #[arg(long, default_value = "istiod")]
     semantics: Reading,
+    /// Certificate of the authority that signs workloads' certificates, PEM, and after it those up to the root; none: a
+    /// root is made at the start
+    #[arg(long, requires = "ca_key", value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+    /// Private key of the authority, PKCS #8 in PEM
+    #[arg(long, requires = "ca_cert", value_name = "FILE")]
+    ca_key: Option<PathBuf>,
+    /// How long workloads' certificates are valid; they are renewed after half of it
+    #[arg(long, env = "DEFAULT_WORKLOAD_CERT_TTL", default_value = "24h", value_parser = go_duration)]
+    cert_ttl: Duration,
+    /// Give certificates to nobody without a token, not even on the loopback
+    #[arg(long)]
+    require_tokens: bool,
     /// Quiet that ends a batch of changes
     #[arg(long, env = "PILOT_DEBOUNCE_AFTER", default_value = "100ms", value_parser = go_duration)]
     debounce_after: Duration,
@@ -74,6 +88,11 @@ pub async fn run(args: ServeArgs) -> Result<()> {
             Reading::Istiod => Semantics::Istiod,
             Reading::Spec => Semantics::Spec,
         },
+        identity: IdentityOptions {
+            authority: args.ca_cert.zip(args.ca_key),
+            ttl: args.cert_ttl,
+            require_tokens: args.require_tokens,
+        },
         files: args.files,
         ..Config::default()
     })
@@ -106,7 +125,7 @@ fn report(server: &Server, http: SocketAddr) {
 }
 
 /// Reads `100ms`, `10s`, `1m30s`.
-fn go_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
     let nanos = GoDuration::parse(text).and_then(|d| u64::try_from(d.as_nanos()).ok());
     nanos.map(Duration::from_nanos).ok_or_else(|| format!("{text:?} is no duration such as 100ms or 10s"))
 }

@@ -1,6 +1,6 @@
 //! One thing that happened.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arcstr::ArcStr;
 use xdslab_mesh::Reason;
@@ -74,6 +74,23 @@ pub enum Happening {
         nonce: ArcStr,
         /// What the client found wrong.
         message: String,
+    },
+    /// It was issued a certificate.
+    Issued {
+        /// Its SPIFFE identity.
+        identity: ArcStr,
+        /// The certificate's end.
+        not_after: SystemTime,
+    },
+    /// It asked for secrets and was refused: it may not be who it says that it is.
+    Unproven {
+        /// Why.
+        reason: ArcStr,
+    },
+    /// It asked for a secret that there is not. It is told nothing, and waits.
+    NoSecret {
+        /// The secret's name.
+        name: ArcStr,
     },
     /// A request answered a response that is not the last one.
     Stale {

@@ -16,6 +16,11 @@ type Labels = [(&'static str, String); 1];
 type Counters = Family<Labels, Counter>;
 type Histograms = Family<Labels, Histogram>;
 
+/// istiod: `security/pkg/server/ca/monitoring.go`.
+const ISSUED: &str = "citadel_server_success_cert_issuance_count";
+/// istiod: `security/pkg/server/ca/monitoring.go`.
+const UNPROVEN: &str = "citadel_server_authentication_failure_count";
+
 /// All metrics.
 #[derive(Debug)]
 pub struct Metrics {
@@ -29,6 +34,8 @@ pub struct Metrics {
     expired: Counters,
     triggers: Counters,
     inbound: Counters,
+    issued: Counter,
+    unproven: Counter,
     queued: Histogram,
     convergence: Histogram,
     debounce: Histogram,
@@ -60,6 +67,8 @@ impl Default for Metrics {
             expired: Family::default(),
             triggers: Family::default(),
             inbound: Family::default(),
+            issued: Counter::default(),
+            unproven: Counter::default(),
             queued: seconds(&[0.1, 0.5, 1.0, 3.0, 5.0, 10.0, 20.0, 30.0]),
             convergence: seconds(&[0.1, 0.5, 1.0, 3.0, 5.0, 10.0, 20.0, 30.0]),
             debounce: push_time(),
@@ -91,6 +100,8 @@ impl Metrics {
         registry.register("pilot_xds_expired_nonce", "Requests with an old nonce", self.expired.clone());
         registry.register("pilot_push_triggers", "Pushes to clients, by reason", self.triggers.clone());
         registry.register("pilot_inbound_updates", "Changes received", self.inbound.clone());
+        registry.register(ISSUED, "Certificates issued", self.issued.clone());
+        registry.register(UNPROVEN, "Clients whose identity was not proven", self.unproven.clone());
         registry.register(
             "pilot_proxy_queue_time",
             "Seconds that a push waited for its client's turn",
@@ -129,6 +140,12 @@ impl Metrics {
             Happening::Nacked { kind, .. } => {
                 self.rejects.get_or_create(&short(kind)).inc();
             }
+            Happening::Issued { .. } => {
+                self.issued.inc();
+            }
+            Happening::Unproven { .. } => {
+                self.unproven.inc();
+            }
             Happening::Stale { kind } => {
                 self.expired.get_or_create(&short(kind)).inc();
             }
@@ -155,7 +172,10 @@ impl Metrics {
                 self.build.observe(built.as_secs_f64());
                 self.services.set(i64::try_from(*services).unwrap_or(i64::MAX));
             }
-            Happening::Acked { .. } | Happening::Subscribed { .. } | Happening::Unsubscribed { .. } => {}
+            Happening::NoSecret { .. }
+            | Happening::Acked { .. }
+            | Happening::Subscribed { .. }
+            | Happening::Unsubscribed { .. } => {}
         }
     }
 
@@ -172,6 +192,8 @@ impl Metrics {
             "pilot_xds_expired_nonce",
             "pilot_push_triggers",
             "pilot_inbound_updates",
+            ISSUED,
+            UNPROVEN,
         ];
         for line in text.lines().filter(|l| *l != "# EOF") {
             let counter = counters

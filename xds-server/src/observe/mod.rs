@@ -1,6 +1,7 @@
 //! What happens, told to whoever listens. Observers are told; they never decide.
 
 mod event;
+mod log;
 mod metrics;
 
 pub use event::{Event, Happening};
@@ -28,6 +29,7 @@ impl Observers {
     /// Tells everybody. Never waits.
     pub fn tell(&self, event: Event) {
         self.metrics.count(&event);
+        log::write(&event);
         // Nobody listens: nothing is lost.
         let _ = self.events.send(event);
     }

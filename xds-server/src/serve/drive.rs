@@ -21,9 +21,10 @@ use crate::observe::{Event, Happening};
 use crate::push::{PushRequest, Slot, Waiting, affected, relevant};
 
 /// How long a client that does not read may keep a stream from saying why it ends.
-const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
-type Out = mpsc::Sender<Result<Pieces, Status>>;
+/// Where the messages of a stream go, and at last its status.
+pub type Out = mpsc::Sender<Result<Pieces, Status>>;
 
 struct Driver {
     hub: Arc<Hub>,
@@ -90,7 +91,7 @@ async fn serve<W: Wire>(
 }
 
 /// istiod: SotW says Unavailable; delta a plain error with the same text.
-fn not_ready(variant: Variant) -> Status {
+pub(super) fn not_ready(variant: Variant) -> Status {
     let code = if variant == Variant::Sotw { Code::Unavailable } else { Code::Unknown };
     Status::new(code, "server is not ready to serve discovery information")
 }

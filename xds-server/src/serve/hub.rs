@@ -14,6 +14,7 @@ use xdslab_protocol::{NameSet, ResourceType, Semantics};
 use super::encode::Encoder;
 use super::status::{ConnectionStatus, TypeStatus};
 use crate::generate::Generator;
+use crate::identity::Identities;
 use crate::observe::{Event, Happening, Observers};
 use crate::push::{PushRequest, Slot};
 
@@ -42,6 +43,9 @@ pub struct Hub {
     pub(super) generator: Generator,
     pub(super) encoder: Encoder,
     pub(super) semantics: Semantics,
+    pub(super) identities: Identities,
+    /// The mesh's trust domain: empty before the first push.
+    pub(super) trust_domain: watch::Sender<ArcStr>,
     pub(super) newest: watch::Sender<Option<Newest>>,
     pub(super) observers: Observers,
     pub(super) cancel: CancellationToken,
@@ -51,6 +55,8 @@ pub struct Hub {
     pub(super) throttle: Arc<Semaphore>,
     connections: Mutex<BTreeMap<u64, Connection>>,
     counter: AtomicU64,
+    /// Streams of secrets so far.
+    pub(super) secret_streams: AtomicU64,
     /// Batches of changes that were handed over and have not been pushed.
     pending: AtomicUsize,
     /// Something happened that may have brought all in sync.
@@ -59,11 +65,18 @@ pub struct Hub {
 
 impl Hub {
     /// A hub without mesh and connections.
-    pub fn new(semantics: Semantics, concurrency: usize, cancel: CancellationToken) -> Self {
+    pub fn new(
+        semantics: Semantics,
+        concurrency: usize,
+        identities: Identities,
+        cancel: CancellationToken,
+    ) -> Self {
         Self {
             generator: Generator::new(),
             encoder: Encoder::default(),
             semantics,
+            identities,
+            trust_domain: watch::Sender::default(),
             newest: watch::Sender::new(None),
             observers: Observers::default(),
             cancel,
@@ -71,6 +84,7 @@ impl Hub {
             throttle: Arc::new(Semaphore::new(concurrency)),
             connections: Mutex::default(),
             counter: AtomicU64::new(0),
+            secret_streams: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
             progress: Notify::new(),
         }
@@ -100,6 +114,12 @@ impl Hub {
     }
 
     fn renew(&self, push: &PushRequest) {
+        let trust_domain = &push.snapshot.mesh_config().trust_domain;
+        self.trust_domain.send_if_modified(|old| {
+            let changed = *old != *trust_domain;
+            old.clone_from(trust_domain);
+            changed
+        });
         let newest = Newest { snapshot: push.snapshot.clone(), version: push.version.clone() };
         self.newest.send_replace(Some(newest));
     }

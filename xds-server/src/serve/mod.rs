@@ -6,11 +6,12 @@ mod http;
 mod hub;
 mod node;
 mod replies;
+mod secrets;
 mod service;
 mod status;
 mod wire;
 
 pub use http::router;
 pub use hub::Hub;
-pub use service::{SERVICES, routes};
+pub use service::{SECRETS, SERVICES, routes};
 pub use status::{ConnectionStatus, TypeStatus};

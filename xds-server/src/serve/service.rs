@@ -9,19 +9,22 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Response, header};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use tokio::sync::mpsc;
 use tonic::codec::BufferSettings;
 use tonic::service::Routes;
+use tonic::transport::server::TcpConnectInfo;
 use tonic::{Status, Streaming};
 use tonic_prost::ProstDecoder;
 use xdslab_protocol::ResourceType;
 
-use super::drive::drive;
+use super::drive::{Out, drive};
 use super::hub::Hub;
 use super::replies::Replies;
+use super::secrets::serve_secrets;
 use super::wire::Wire;
+use crate::identity::Visitor;
 
 /// Responses that may wait for a slow client before its stream stops generating.
 const WAITING: usize = 2;
@@ -64,29 +67,60 @@ pub const SERVICES: [(&str, &str, &str, Option<ResourceType>); 5] = [
     ),
 ];
 
+/// The service of secrets (SDS).
+pub const SECRETS: &str = "envoy.service.secret.v3.SecretDiscoveryService";
+
 /// All methods over `hub`.
 pub fn routes(hub: &Arc<Hub>) -> Routes {
     let mut router = Router::new().fallback(unimplemented);
     for (service, sotw, delta, only) in SERVICES {
         router = router
-            .route(&format!("/{service}/{sotw}"), method::<DiscoveryRequest>(hub, only.clone()))
-            .route(&format!("/{service}/{delta}"), method::<DeltaDiscoveryRequest>(hub, only));
+            .route(&format!("/{service}/{sotw}"), resources::<DiscoveryRequest>(hub, only.clone()))
+            .route(&format!("/{service}/{delta}"), resources::<DeltaDiscoveryRequest>(hub, only));
     }
+    router = router
+        .route(&format!("/{SECRETS}/StreamSecrets"), secrets::<DiscoveryRequest>(hub))
+        .route(&format!("/{SECRETS}/DeltaSecrets"), secrets::<DeltaDiscoveryRequest>(hub));
     router.into()
 }
 
-fn method<W: Wire>(hub: &Arc<Hub>, only: Option<ResourceType>) -> axum::routing::MethodRouter {
+fn resources<W: Wire>(hub: &Arc<Hub>, only: Option<ResourceType>) -> MethodRouter {
     let hub = hub.clone();
+    method(move |request: Streaming<W>, _, out| {
+        hub.streams.spawn(drive(hub.clone(), only.clone(), request, out));
+    })
+}
+
+fn secrets<W: Wire>(hub: &Arc<Hub>) -> MethodRouter {
+    let hub = hub.clone();
+    method(move |request: Streaming<W>, visitor, out| {
+        hub.streams.spawn(serve_secrets(hub.clone(), visitor, request, out));
+    })
+}
+
+/// A method whose streams `begin` takes on.
+fn method<W: Wire>(
+    begin: impl Fn(Streaming<W>, Visitor, Out) + Clone + Send + Sync + 'static,
+) -> MethodRouter {
     post(async move |request: Request| {
+        let visitor = visitor(&request);
         let decoder = ProstDecoder::<W>::new(BufferSettings::new(BUFFER, BUFFER));
         let requests = Streaming::new_request(decoder, request.into_body(), None, Some(MAX_REQUEST));
         let (out, messages) = mpsc::channel(WAITING);
-        hub.streams.spawn(drive(hub.clone(), only, requests, out));
+        begin(requests, visitor, out);
         let mut response = Response::new(Body::new(Replies::new(messages)));
         let grpc = HeaderValue::from_static("application/grpc");
         response.headers_mut().insert(header::CONTENT_TYPE, grpc);
         response
     })
+}
+
+fn visitor(request: &Request) -> Visitor {
+    let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    // One that is no text proves nothing, but is not nothing.
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let authorization = authorization.map(|value| value.to_str().unwrap_or_default().to_owned());
+    Visitor { peer: peer.map(|address| address.ip()), authorization }
 }
 
 async fn unimplemented() -> Response<Body> {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 /// Where the clusters point that Istio's agent would serve: the discard port, where nothing listens.
 const NOWHERE: ([u8; 4], u16) = ([127, 0, 0, 1], 9);
 
-/// `prometheus_stats`, `agent`, `sds-grpc` and `xds-grpc`; only the last is ever dialled.
+/// `prometheus_stats`, `agent`, `sds-grpc` and `xds-grpc`; only the last two are ever dialled. Secrets come from the control
+/// plane, over a connection of their own: Istio's agent, whose socket `sds-grpc` is in a pod, is not there.
 pub(super) fn all(xds: SocketAddr) -> Value {
     let nowhere = SocketAddr::from(NOWHERE);
     let mut xds_grpc = http2(cluster("xds-grpc", "1s", xds));
@@ -18,7 +19,7 @@ pub(super) fn all(xds: SocketAddr) -> Value {
     json!([
         cluster("prometheus_stats", "0.250s", nowhere),
         cluster("agent", "0.250s", nowhere),
-        http2(cluster("sds-grpc", "1s", nowhere)),
+        http2(cluster("sds-grpc", "1s", xds)),
         xds_grpc,
     ])
 }
