@@ -1,10 +1,56 @@
-//! Routes of gRPC clients: of a port's virtual hosts the one of a host (istiod: `grpcgen/rds.go`).
+//! Routes of gRPC clients: of a port's virtual hosts those of one host (istiod: `grpcgen/rds.go`).
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use arcstr::ArcStr;
+use xdslab_mesh::service::{host_matches, is_wildcard};
+use xdslab_proto::Message;
+use xdslab_proto::ordered::{RouteConfiguration, VirtualHost};
 use xdslab_protocol::{NameSet, Resource};
 
+use crate::generate::cluster::name::parse_outbound;
+use crate::generate::route::of_grpc_port;
 use crate::generate::view::View;
 
-/// The route configurations of these names.
-pub(super) fn configurations(_view: &View, _names: &NameSet) -> Vec<Resource> {
-    Vec::new()
+/// The route configurations of these names, each that of a cluster; without virtual hosts where the host has none.
+///
+/// O(services of the ports + names).
+pub(super) fn configurations(view: &View, names: &NameSet) -> Vec<Resource> {
+    let mut ports: BTreeMap<u32, Hosts> = BTreeMap::new();
+    let configuration = |name: &ArcStr| {
+        let parts = parse_outbound(name).filter(|p| p.port != 0 && !p.hostname.is_empty())?;
+        let hosts = ports.entry(parts.port).or_insert_with(|| Hosts::new(of_grpc_port(view, parts.port)));
+        let configuration = RouteConfiguration {
+            name: name.to_string(),
+            virtual_hosts: hosts.of(parts.hostname, parts.port).cloned().collect(),
+            ..Default::default()
+        };
+        Some(Resource::new(name.clone(), configuration.encode_to_vec()))
+    };
+    names.iter().filter_map(configuration).collect()
+}
+
+/// The virtual hosts of one port, found by their domains.
+struct Hosts {
+    all: Vec<VirtualHost>,
+    by_domain: HashMap<String, usize>,
+    wildcards: Vec<(String, usize)>,
+}
+
+impl Hosts {
+    fn new(all: Vec<VirtualHost>) -> Self {
+        let domains =
+            || all.iter().enumerate().flat_map(|(at, h)| h.domains.iter().map(move |d| (d.clone(), at)));
+        let wildcards = domains().filter(|(domain, _)| is_wildcard(domain)).collect();
+        Self { by_domain: domains().collect(), wildcards, all }
+    }
+
+    /// Those that have the host as a domain, with port or without, or one that covers it.
+    fn of(&self, host: &str, port: u32) -> impl Iterator<Item = &VirtualHost> {
+        let exact = [self.by_domain.get(host), self.by_domain.get(&format!("{host}:{port}"))];
+        let covering = self.wildcards.iter().filter(|(domain, _)| host_matches(domain, host));
+        let found: BTreeSet<usize> =
+            exact.into_iter().flatten().chain(covering.map(|(_, at)| at)).copied().collect();
+        found.into_iter().map(|at| &self.all[at])
+    }
 }

@@ -138,6 +138,106 @@ fn a_subset_lays_its_policy_over_the_rules() {
     );
 }
 
+/// Domains of the virtual hosts of these route configurations.
+fn domains(view: &View, routes: &[&str]) -> Vec<Vec<Vec<String>>> {
+    let texts = |list: &Value| serde_json::from_value::<Vec<String>>(list.clone()).unwrap();
+    let of = |r: &Value| {
+        let hosts = r.get("virtual_hosts").and_then(Value::as_array).into_iter().flatten();
+        hosts.map(|h| texts(&h["domains"])).collect()
+    };
+    asked(view, &ResourceType::Route, routes).iter().map(of).collect()
+}
+
+#[test]
+fn a_route_configuration_has_the_virtual_host_of_its_host() {
+    let both = |hosts: &[&str], port: u32| -> Vec<String> {
+        hosts.iter().flat_map(|host| [(*host).to_owned(), format!("{host}:{port}")]).collect()
+    };
+    let names = |name: &str| {
+        let of = format!("{name}.front");
+        [
+            format!("{of}.svc.cluster.local"),
+            format!("{of}.svc.cluster.local."),
+            name.to_owned(),
+            format!("{of}.svc"),
+            of,
+        ]
+    };
+    let with = |name: &str, last: &[&str]| {
+        let all = names(name);
+        both(&all.iter().map(String::as_str).chain(last.iter().copied()).collect::<Vec<_>>(), 70)
+    };
+    let wild: Vec<_> = names("nowhere").iter().map(|n| format!("*.{n}")).collect();
+    let wild: Vec<_> = wild.iter().map(String::as_str).collect();
+    let entry = |name: &str, host: &str| {
+        let spec = json!({"hosts": [host], "resolution": "DNS", "ports": [{"number": 70, "name": "g", "protocol": "GRPC"}]});
+        object("networking.istio.io/v1", "ServiceEntry", name, spec)
+    };
+    let rule = |name: &str, host: &str, to: &str| {
+        let http = json!([{"route": [{"destination": {"host": to}}]}]);
+        object("networking.istio.io/v1", "VirtualService", name, json!({"hosts": [host], "http": http}))
+    };
+    let view = view(&[
+        entry("a", "a.example.com"),
+        entry("all", "*.example.com"),
+        // A service that is called what another's short name is.
+        entry("short", "echo.front"),
+        rule("made-up", "made.up", "echo"),
+        rule("on-80", "made.up", "web"),
+        object(
+            "v1",
+            "Service",
+            "web",
+            json!({"clusterIP": "10.9.0.9", "ports": [{"name": "http", "port": 80}]}),
+        ),
+    ]);
+    let dotted = |host: &str| both(&[host, &format!("{host}.")], 70);
+    for (route, want) in [
+        (
+            ECHO,
+            vec![
+                with("echo", &["10.9.0.1"])
+                    .into_iter()
+                    .filter(|d| !matches!(d.as_str(), "echo.front" | "echo.front:70"))
+                    .collect(),
+            ],
+        ),
+        ("outbound|70||nowhere.front.svc.cluster.local", vec![with("nowhere", &wild)]),
+        ("outbound|71||echo.front.svc.cluster.local", vec![]),
+        ("outbound|72||echo.front.svc.cluster.local", vec![]),
+        ("outbound|70||nobody.front.svc.cluster.local", vec![]),
+        ("outbound|70|v1|echo.front", vec![dotted("echo.front")]),
+        ("outbound|70||*.example.com", vec![dotted("*.example.com"), dotted("a.example.com")]),
+        ("outbound|70||b.example.com", vec![dotted("*.example.com")]),
+        ("outbound|70||made.up", vec![]),
+        ("outbound|80||made.up", vec![both(&["made.up"], 80)]),
+    ] {
+        assert_eq!(domains(&view, &[route]), [want], "{route}");
+    }
+}
+
+#[test]
+fn a_virtual_services_time_limit_is_in_grpcs_field() {
+    let http = json!([{"match": [{"uri": {"prefix": "/a"}}], "timeout": "2s", "route": [{"destination": {"host": "echo"}}]},
+                      {"route": [{"destination": {"host": "echo"}}]}]);
+    let rule =
+        object("networking.istio.io/v1", "VirtualService", "echo", json!({"hosts": ["echo"], "http": http}));
+    for (objects, want) in [
+        (vec![rule], vec![(json!("2s"), json!("2s"), Value::Null), (json!("0s"), json!("0s"), Value::Null)]),
+        (vec![], vec![(json!("0s"), Value::Null, json!("0s"))]),
+    ] {
+        let got = asked(&view(&objects), &ResourceType::Route, &[ECHO]);
+        let limits = |route: &Value| {
+            let of = |field: &str| route["route"].get(field).cloned().unwrap_or_default();
+            let stream = of("max_stream_duration").get("max_stream_duration").cloned().unwrap_or_default();
+            (of("timeout"), stream, of("max_grpc_timeout"))
+        };
+        let routes = got[0]["virtual_hosts"][0]["routes"].as_array().unwrap();
+        assert_eq!(routes.iter().map(limits).collect::<Vec<_>>(), want);
+        assert_eq!(got[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["name", "virtual_hosts"]);
+    }
+}
+
 #[test]
 fn names_that_stand_for_nothing_are_left_out() {
     let view = view(&[]);
@@ -156,7 +256,7 @@ fn names_that_stand_for_nothing_are_left_out() {
             &["echo:70", "nowhere:70"],
         ),
         (ResourceType::Listener, &[], &[]),
-        (ResourceType::Route, &["outbound|70|", "80", "outbound|70||nobody", ""], &[]),
+        (ResourceType::Route, &["outbound|70|", "80", "outbound|0||nobody", "outbound|70||", ""], &[]),
     ] {
         assert_eq!(names(&asked(&view, &kind, wanted)), want, "{wanted:?}");
     }

@@ -12,7 +12,9 @@ use xdslab_proto::protobuf::{BoolValue, Duration, UInt32Value};
 use xdslab_proto::route::redirect_action::{
     PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier,
 };
-use xdslab_proto::route::route_action::{ClusterSpecifier, HostRewriteSpecifier, RequestMirrorPolicy};
+use xdslab_proto::route::route_action::{
+    ClusterSpecifier, HostRewriteSpecifier, MaxStreamDuration, RequestMirrorPolicy,
+};
 use xdslab_proto::route::weighted_cluster::{ClusterWeight, cluster_weight};
 use xdslab_proto::route::{DirectResponseAction, RedirectAction, RouteAction, WeightedCluster};
 
@@ -21,6 +23,8 @@ use super::headers::Changes;
 use super::rule::RuleContext;
 use super::{filters, hash, retry};
 use crate::generate::cluster::wire::duration;
+use crate::generate::grpc;
+use crate::generate::view::View;
 
 /// The action of a route that sends on, and what it changes in headers.
 pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteAction, Changes) {
@@ -49,7 +53,7 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
         hash_policy,
         append_x_forwarded_host: super::forwards_host(context.view),
         cluster_specifier: Some(specifier),
-        ..sent_within(http.timeout.and_then(duration))
+        ..within(context.view, http.timeout.and_then(duration))
     };
     if let Some(rewrite) = &http.rewrite {
         match &rewrite.uri_regex_rewrite {
@@ -66,6 +70,17 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
     let host = authority.or_else(|| changes.host.clone());
     action.host_rewrite_specifier = host.map(HostRewriteSpecifier::HostRewriteLiteral);
     (action, changes)
+}
+
+/// A virtual service's action with a time limit: to gRPC clients in the field that they read.
+#[expect(deprecated, reason = "istiod sends max_grpc_timeout")]
+fn within(view: &View, timeout: Option<Duration>) -> RouteAction {
+    let action = sent_within(timeout);
+    if !grpc::is_client(view) {
+        return action;
+    }
+    let limit = MaxStreamDuration { max_stream_duration: action.timeout, ..Default::default() };
+    RouteAction { max_grpc_timeout: None, max_stream_duration: Some(limit), ..action }
 }
 
 /// An action with a time limit; none is zero, which is no limit.

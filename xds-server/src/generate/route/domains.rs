@@ -45,6 +45,16 @@ impl Domains {
         domains.all.extend(addresses(service, proxy));
         domains
     }
+
+    /// Puts after every domain the same with the port.
+    pub fn add_port(&mut self, port: u32) {
+        let both = |domain: String| {
+            let with = format!("{domain}:{port}");
+            [domain, with]
+        };
+        self.all = std::mem::take(&mut self.all).into_iter().flat_map(both).collect();
+        self.forms = std::mem::take(&mut self.forms).into_iter().flat_map(both).collect();
+    }
 }
 
 /// The addresses of a service that a proxy can reach: of one with both families those of IPv4.

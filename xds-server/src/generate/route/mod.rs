@@ -14,7 +14,7 @@ mod usual;
 
 use super::view::View;
 
-pub(crate) use configuration::{LONGEST_BODY, configuration, with_port};
+pub(crate) use configuration::{LONGEST_BODY, configuration, of_grpc_port, with_port};
 
 /// Whether upstreams are told the host that was asked for.
 fn forwards_host(view: &View) -> bool {
