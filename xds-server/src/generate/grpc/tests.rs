@@ -170,7 +170,7 @@ fn a_route_configuration_has_the_virtual_host_of_its_host() {
     let wild: Vec<_> = names("nowhere").iter().map(|n| format!("*.{n}")).collect();
     let wild: Vec<_> = wild.iter().map(String::as_str).collect();
     let entry = |name: &str, host: &str| {
-        let spec = json!({"hosts": [host], "resolution": "DNS", "ports": [{"number": 70, "name": "g", "protocol": "GRPC"}]});
+        let spec = json!({"hosts": [host], "resolution": "NONE", "ports": [{"number": 70, "name": "g", "protocol": "GRPC"}]});
         object("networking.istio.io/v1", "ServiceEntry", name, spec)
     };
     let rule = |name: &str, host: &str, to: &str| {
@@ -207,7 +207,8 @@ fn a_route_configuration_has_the_virtual_host_of_its_host() {
         ("outbound|72||echo.front.svc.cluster.local", vec![]),
         ("outbound|70||nobody.front.svc.cluster.local", vec![]),
         ("outbound|70|v1|echo.front", vec![dotted("echo.front")]),
-        ("outbound|70||*.example.com", vec![dotted("*.example.com"), dotted("a.example.com")]),
+        ("outbound|70||*.example.com", vec![dotted("*.example.com")]),
+        ("outbound|70||a.example.com", vec![dotted("*.example.com"), dotted("a.example.com")]),
         ("outbound|70||b.example.com", vec![dotted("*.example.com")]),
         ("outbound|70||made.up", vec![]),
         ("outbound|80||made.up", vec![both(&["made.up"], 80)]),
