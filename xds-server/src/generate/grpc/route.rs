@@ -19,10 +19,11 @@ pub(super) fn configurations(view: &View, names: &NameSet) -> Vec<Resource> {
     let mut ports: BTreeMap<u32, Hosts> = BTreeMap::new();
     let configuration = |name: &ArcStr| {
         let parts = parse_outbound(name).filter(|p| p.port != 0 && !p.hostname.is_empty())?;
-        let hosts = ports.entry(parts.port).or_insert_with(|| Hosts::new(of_grpc_port(view, parts.port)));
+        let hosts =
+            ports.entry(parts.port).or_insert_with(|| Hosts::new(parts.port, of_grpc_port(view, parts.port)));
         let configuration = RouteConfiguration {
             name: name.to_string(),
-            virtual_hosts: hosts.of(parts.hostname, parts.port).cloned().collect(),
+            virtual_hosts: hosts.of(parts.hostname).cloned().collect(),
             ..Default::default()
         };
         Some(Resource::new(name.clone(), configuration.encode_to_vec()))
@@ -32,23 +33,34 @@ pub(super) fn configurations(view: &View, names: &NameSet) -> Vec<Resource> {
 
 /// The virtual hosts of one port, found by their domains.
 struct Hosts {
+    port: u32,
     all: Vec<VirtualHost>,
+    /// In lower case.
     by_domain: HashMap<String, usize>,
+    /// Without port.
     wildcards: Vec<(String, usize)>,
 }
 
 impl Hosts {
-    fn new(all: Vec<VirtualHost>) -> Self {
-        let domains =
-            || all.iter().enumerate().flat_map(|(at, h)| h.domains.iter().map(move |d| (d.clone(), at)));
-        let wildcards = domains().filter(|(domain, _)| is_wildcard(domain)).collect();
-        Self { by_domain: domains().collect(), wildcards, all }
+    fn new(port: u32, all: Vec<VirtualHost>) -> Self {
+        let of = |(at, host): (usize, &VirtualHost)| {
+            host.domains.iter().map(move |d| (d.to_lowercase(), at)).collect::<Vec<_>>()
+        };
+        let by_domain: Vec<_> = all.iter().enumerate().flat_map(of).collect();
+        let covering = by_domain.iter().filter_map(|(domain, at)| {
+            let (host, of_port) = domain.split_once(':').unwrap_or((domain, ""));
+            let is_of_port = of_port.is_empty() || of_port.parse() == Ok(port);
+            (is_wildcard(host) && is_of_port).then(|| (host.to_owned(), *at))
+        });
+        Self { port, wildcards: covering.collect(), by_domain: by_domain.into_iter().collect(), all }
     }
 
     /// Those that have the host as a domain, with port or without, or one that covers it.
-    fn of(&self, host: &str, port: u32) -> impl Iterator<Item = &VirtualHost> {
-        let exact = [self.by_domain.get(host), self.by_domain.get(&format!("{host}:{port}"))];
-        let covering = self.wildcards.iter().filter(|(domain, _)| host_matches(domain, host));
+    fn of(&self, host: &str) -> impl Iterator<Item = &VirtualHost> {
+        let host = host.to_lowercase();
+        let alone = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let exact = [self.by_domain.get(&alone), self.by_domain.get(&format!("{alone}:{}", self.port))];
+        let covering = self.wildcards.iter().filter(|(domain, _)| host_matches(domain, &host));
         let found: BTreeSet<usize> =
             exact.into_iter().flatten().chain(covering.map(|(_, at)| at)).copied().collect();
         found.into_iter().map(|at| &self.all[at])

@@ -191,6 +191,7 @@ fn a_route_configuration_has_the_virtual_host_of_its_host() {
             json!({"clusterIP": "10.9.0.9", "ports": [{"name": "http", "port": 80}]}),
         ),
     ]);
+    let upper = "outbound|70||Echo.Front";
     let dotted = |host: &str| both(&[host, &format!("{host}.")], 70);
     for (route, want) in [
         (
@@ -207,6 +208,7 @@ fn a_route_configuration_has_the_virtual_host_of_its_host() {
         ("outbound|72||echo.front.svc.cluster.local", vec![]),
         ("outbound|70||nobody.front.svc.cluster.local", vec![]),
         ("outbound|70|v1|echo.front", vec![dotted("echo.front")]),
+        (upper, vec![dotted("echo.front")]),
         ("outbound|70||*.example.com", vec![dotted("*.example.com")]),
         ("outbound|70||a.example.com", vec![dotted("*.example.com"), dotted("a.example.com")]),
         ("outbound|70||b.example.com", vec![dotted("*.example.com")]),
