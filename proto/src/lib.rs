@@ -18,6 +18,11 @@ pub use envoy_types::pb::envoy::r#type::metadata::v3 as metadata;
 pub use envoy_types::pb::envoy::r#type::tracing::v3 as tracing;
 pub use envoy_types::pb::opentelemetry::proto::common::v1 as otel_common;
 
+/// Extensions that match paths.
+pub mod path {
+    pub use envoy_types::pb::envoy::extensions::path::r#match::uri_template::v3::UriTemplateMatchConfig;
+}
+
 /// Extensions of retry policies.
 pub mod retry {
     pub use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;

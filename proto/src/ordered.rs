@@ -5,10 +5,12 @@
 //! [`ClusterTail`] are appended to those of a `Cluster`.
 
 pub mod access_log;
+mod policy;
 mod virtual_host;
 
 use std::collections::BTreeMap;
 
+pub use policy::{HttpRbac, JwtAuthentication, NetworkRbac, Rbac};
 pub use virtual_host::{RouteConfiguration, RouteTail, VirtualHost};
 
 use crate::core::{Address, Locality};

@@ -80,6 +80,6 @@ impl<'v> Filters<'v> {
 }
 
 /// A network filter of an encoded configuration.
-fn filter(name: &str, config: Any) -> Filter {
+pub(crate) fn filter(name: &str, config: Any) -> Filter {
     Filter { name: name.to_owned(), config_type: Some(ConfigType::TypedConfig(config)) }
 }

@@ -1,6 +1,7 @@
-//! Extension providers of the mesh configuration that telemetry uses.
+//! Extension providers of the mesh configuration: those that telemetry uses, and those that authorize.
 
 use arcstr::ArcStr;
+use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -23,6 +24,8 @@ pub struct ExtensionProvider {
     pub datadog: Option<Collector>,
     pub skywalking: Option<Collector>,
     pub opentelemetry: Option<OpenTelemetry>,
+    pub envoy_ext_authz_http: Option<HttpAuthorizer>,
+    pub envoy_ext_authz_grpc: Option<GrpcAuthorizer>,
 }
 
 impl ExtensionProvider {
@@ -30,6 +33,69 @@ impl ExtensionProvider {
     pub fn read(written: &Value) -> Option<Self> {
         decode_protobuf(written, "").ok()
     }
+}
+
+/// `envoyExtAuthzHttp`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HttpAuthorizer {
+    pub service: ArcStr,
+    pub port: u32,
+    pub timeout: Option<Duration>,
+    pub path_prefix: ArcStr,
+    pub fail_open: bool,
+    pub clear_route_cache: bool,
+    pub status_on_error: ArcStr,
+    /// Deprecated spelling of `includeRequestHeadersInCheck`.
+    pub include_headers_in_check: Vec<ArcStr>,
+    pub include_request_headers_in_check: Vec<ArcStr>,
+    pub include_additional_headers_in_check: IndexMap<ArcStr, ArcStr>,
+    pub include_request_body_in_check: Option<AuthorizationBody>,
+    pub headers_to_upstream_on_allow: Vec<ArcStr>,
+    pub headers_to_downstream_on_deny: Vec<ArcStr>,
+    pub headers_to_downstream_on_allow: Vec<ArcStr>,
+}
+
+impl HttpAuthorizer {
+    /// The headers that the provider is told.
+    pub fn checked_headers(&self) -> &[ArcStr] {
+        let (new, old) = (&self.include_request_headers_in_check, &self.include_headers_in_check);
+        if new.is_empty() { old } else { new }
+    }
+
+    /// Whether its path begins with a slash, and no list of headers holds a mere `*`.
+    pub fn is_well_formed(&self) -> bool {
+        let lists = [
+            self.checked_headers(),
+            &self.headers_to_upstream_on_allow,
+            &self.headers_to_downstream_on_deny,
+            &self.headers_to_downstream_on_allow,
+        ];
+        let path = self.path_prefix.is_empty() || self.path_prefix.starts_with('/');
+        path && !lists.iter().any(|list| list.iter().any(|name| name == "*"))
+    }
+}
+
+/// `envoyExtAuthzGrpc`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GrpcAuthorizer {
+    pub service: ArcStr,
+    pub port: u32,
+    pub timeout: Option<Duration>,
+    pub fail_open: bool,
+    pub clear_route_cache: bool,
+    pub status_on_error: ArcStr,
+    pub include_request_body_in_check: Option<AuthorizationBody>,
+}
+
+/// How much of a request's body an authorizer is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AuthorizationBody {
+    pub max_request_bytes: u32,
+    pub allow_partial_message: bool,
+    pub pack_as_bytes: bool,
 }
 
 /// How a line of an access log looks.

@@ -19,9 +19,9 @@ mod virtual_service;
 pub use connection_settings::{ConnectionProfile, ConnectionSettings, EscapedSlashes, Underscores};
 pub use destination_rule::{DestinationRule, Subset};
 pub use extension_provider::{
-    Collector, DynatraceSampler, ExtensionProvider, FileAccessLog, HttpAccessLogService, LogFormat,
-    OpenTelemetry, OtelAccessLogService, ProviderHeader, ProviderHttp, ResourceDetectors, ServiceAttributes,
-    TcpAccessLogService, TraceContext, Zipkin,
+    AuthorizationBody, Collector, DynatraceSampler, ExtensionProvider, FileAccessLog, GrpcAuthorizer,
+    HttpAccessLogService, HttpAuthorizer, LogFormat, OpenTelemetry, OtelAccessLogService, ProviderHeader,
+    ProviderHttp, ResourceDetectors, ServiceAttributes, TcpAccessLogService, TraceContext, Zipkin,
 };
 pub use gateway::{Gateway, GatewayServer, ServerTls, ServerTlsMode, TlsCertificate, TlsProtocol};
 pub(crate) use mesh_config::IgnoredMeshConfig;
