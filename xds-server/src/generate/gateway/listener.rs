@@ -16,8 +16,11 @@ use super::chain::{self, Chain};
 use super::merged::{Entry, Merged};
 use crate::generate::cluster::wire::uint32;
 use crate::generate::filter::{Class, Filters, HttpConnection, Routes};
-use crate::generate::listener::address::{Bind, is_privileged};
+use crate::generate::listener::address::Bind;
 use crate::generate::listener::listener_filters::TLS_INSPECTOR;
+
+/// The first port that any process may bind; a Unix socket's 0 counts as one below it, as istiod counts.
+const FREE_PORTS: u32 = 1024;
 
 /// All listeners of a gateway: one for each address and port that has a chain, whatever number of entries it has.
 pub(crate) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
@@ -28,7 +31,7 @@ pub(crate) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
     let mut by_name: HashMap<String, usize> = HashMap::new();
     let mut server_names = HashMap::new();
     for entry in &merged.entries {
-        if unprivileged && is_privileged(entry.port) {
+        if unprivileged && entry.port < FREE_PORTS {
             continue;
         }
         let bind = match entry.bind.as_str() {
