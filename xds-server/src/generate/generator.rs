@@ -47,7 +47,7 @@ pub struct Generator {
 struct Traits {
     istio_extensions: bool,
     preserve_case: bool,
-    router: bool,
+    kind: ProxyKind,
     passes_by_sni: bool,
     ip_mode: IpMode,
     certificates: Option<ClientCertificates>,
@@ -326,7 +326,7 @@ fn traits(view: &View) -> Traits {
     Traits {
         istio_extensions: view.proxy.istio_extensions,
         preserve_case: view.preserve_case(),
-        router: view.proxy.kind == ProxyKind::Router,
+        kind: view.proxy.kind,
         passes_by_sni: view.gateways.passes_by_sni,
         ip_mode: view.proxy.ip_mode(),
         certificates: view.proxy.metadata.client_certificates.clone(),
