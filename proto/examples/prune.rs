@@ -8,7 +8,7 @@ use prost::Message;
 use prost_reflect::prost_types::FileDescriptorSet;
 
 /// Packages whose files are kept, with everything that they import.
-const ROOTS: [&str; 18] = [
+const ROOTS: [&str; 20] = [
     "envoy/config/cluster/v3/",
     "envoy/config/endpoint/v3/",
     "envoy/config/listener/v3/",
@@ -27,6 +27,8 @@ const ROOTS: [&str; 18] = [
     "envoy/extensions/retry/",
     "envoy/extensions/tracers/opentelemetry/",
     "envoy/extensions/formatter/req_without_query/",
+    "envoy/config/trace/v3/",
+    "envoy/extensions/path/match/",
 ];
 
 fn main() {
