@@ -50,16 +50,15 @@ pub(crate) struct Destination {
 /// be that of one namespace only; the port is not looked up.
 pub(crate) fn destination(snapshot: &Snapshot, service: &str, port: u32) -> Option<Destination> {
     let services = snapshot.services();
-    let found = match service.split_once('/') {
-        Some((namespace, hostname)) => services.get(hostname, namespace)?,
-        None => {
-            let mut all = services.of_host(service);
-            let first = all.next()?;
-            if all.next().is_some() {
-                return None;
-            }
-            first
+    let found = if let Some((namespace, hostname)) = service.split_once('/') {
+        services.get(hostname, namespace)?
+    } else {
+        let mut all = services.of_host(service);
+        let first = all.next()?;
+        if all.next().is_some() {
+            return None;
         }
+        first
     };
     let cluster = name::outbound(port, "", &found.hostname).to_string();
     Some(Destination { hostname: found.hostname.to_string(), cluster })

@@ -55,7 +55,7 @@ pub(crate) struct TcpConnection {
     pub clusters: Vec<(String, u32)>,
     /// Rule of the first destination: idle timeout, longest connection, hash of the source, tunnel.
     pub policy: TcpPolicy,
-    /// Whether the port speaks MongoDB.
+    /// Whether the port speaks `MongoDB`.
     pub mongo: bool,
     /// A chain that only drops: no access log, no idle timeout of the node.
     pub black_hole: bool,

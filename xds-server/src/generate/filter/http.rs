@@ -21,7 +21,7 @@ use xdslab_proto::{Message, Name, pack_any};
 use super::telemetry::Telemetry;
 use super::{Class, HttpConnection, Routes, filter, http_filters, settings, tcp};
 use crate::generate::cluster::protocol::preserved_case;
-use crate::generate::cluster::wire::{self, uint32};
+use crate::generate::cluster::wire;
 use crate::generate::policy::Policies;
 use crate::generate::view::View;
 

@@ -7,6 +7,8 @@ mod http_filters;
 mod settings;
 mod tcp;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use std::cell::OnceCell;
 

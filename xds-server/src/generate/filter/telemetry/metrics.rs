@@ -165,14 +165,15 @@ mod tests {
         MetricsOverride { matches, disabled, ..MetricsOverride::default() }
     }
 
+    /// By provider whether it counts for clients and for servers.
+    type Counts<'a> = &'a [(&'a str, bool, bool)];
+
     #[test]
     fn entries_are_merged() {
         use IstioMetric::{All, RequestCount};
         use WorkloadMode::{Client, ClientAndServer, Server};
         let off = |mode| change(All, mode, Some(true));
         let count = |disabled| change(RequestCount, ClientAndServer, disabled);
-        // Entries, then per provider whether it counts for clients and for servers.
-        type Counts<'a> = &'a [(&'a str, bool, bool)];
         let table: [(Vec<Metrics>, Counts<'_>); 7] = [
             (vec![], &[("default", true, true)]),
             (vec![entry(&[], vec![])], &[("default", true, true)]),

@@ -61,6 +61,7 @@ impl Tracing {
 
 /// What `Telemetry` objects say of one end of connections.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // each is a field of the API
 struct Spec<'r> {
     provider: Option<&'r ArcStr>,
     disabled: bool,
