@@ -29,15 +29,15 @@ pub(crate) fn answer(view: &View, resource_type: &ResourceType, names: &Names) -
     if names.is_empty() {
         return ResourceSet::default();
     }
-    let named = names.named();
+    let all = names.named();
     match resource_type {
         ResourceType::Listener => {
-            let wanted = Wanted::new(view, named.iter().map(AsRef::as_ref));
+            let wanted = Wanted::new(view, all.iter().map(AsRef::as_ref));
             let of_services = listener::outbound(view, &wanted);
             ResourceSet::new(of_services.chain(inbound::listeners(view, wanted.inbound())).collect())
         }
-        ResourceType::Route => ResourceSet::new(route::configurations(view, named)),
-        ResourceType::Cluster => ResourceSet::new(cluster::named(view, named)),
+        ResourceType::Route => ResourceSet::new(route::configurations(view, all)),
+        ResourceType::Cluster => ResourceSet::new(cluster::named(view, all)),
         _ => ResourceSet::default(),
     }
 }

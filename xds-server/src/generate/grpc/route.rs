@@ -18,12 +18,11 @@ use crate::generate::view::View;
 pub(super) fn configurations(view: &View, names: &NameSet) -> Vec<Resource> {
     let mut ports: BTreeMap<u32, Hosts> = BTreeMap::new();
     let configuration = |name: &ArcStr| {
-        let parts = parse_outbound(name).filter(|p| p.port != 0 && !p.hostname.is_empty())?;
-        let hosts =
-            ports.entry(parts.port).or_insert_with(|| Hosts::new(parts.port, of_grpc_port(view, parts.port)));
+        let of = parse_outbound(name).filter(|p| p.port != 0 && !p.hostname.is_empty())?;
+        let hosts = ports.entry(of.port).or_insert_with(|| Hosts::new(of.port, of_grpc_port(view, of.port)));
         let configuration = RouteConfiguration {
             name: name.to_string(),
-            virtual_hosts: hosts.of(parts.hostname).cloned().collect(),
+            virtual_hosts: hosts.of(of.hostname).cloned().collect(),
             ..Default::default()
         };
         Some(Resource::new(name.clone(), configuration.encode_to_vec()))

@@ -44,8 +44,8 @@ fn view(objects: &[Value]) -> View {
     View::new(mesh.snapshot(), Arc::new(proxy))
 }
 
-fn object(version: &str, kind: &str, name: &str, spec: Value) -> Value {
-    json!({"apiVersion": version, "kind": kind, "spec": spec,
+fn object(version: &str, kind: &str, name: &str, spec: impl Into<Value>) -> Value {
+    json!({"apiVersion": version, "kind": kind, "spec": spec.into(),
            "metadata": {"name": name, "namespace": "front", "creationTimestamp": "2026-01-01T00:00:00Z"}})
 }
 
