@@ -234,7 +234,6 @@ impl<'a> Outbound<'a> {
             dynamic: discovery.is_none(),
             identities: &self.identities,
             client: view.proxy.metadata.client_certificates.as_ref(),
-            has_certificates: view.proxy.istio_extensions,
         };
         tls::apply(cluster, &mut options, &mut notes, &upstream);
         if let Some(protocol) = policy.proxy_protocol {

@@ -98,7 +98,7 @@ pub fn allow_any_dynamic_dns(mesh: &MeshConfig, proxy: &Proxy) -> Option<Cluster
     };
     pool::apply(&mut cluster, mesh, None, None);
     let mut options = Options::pass_through(false);
-    if let Some(settings) = secure.filter(|_| proxy.istio_extensions) {
+    if let Some(settings) = secure {
         options = Options::of_port(xdslab_mesh::service::Protocol::Http, false);
         options.speaks = Speaks::Http1;
         options.auto_sni(true, true);

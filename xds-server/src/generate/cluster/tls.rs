@@ -54,8 +54,6 @@ pub struct Upstream<'a> {
     pub identities: &'a [ArcStr],
     /// The client's own certificate files.
     pub client: Option<&'a ClientCertificates>,
-    /// Whether the client can fetch certificates; else its sockets stay plain.
-    pub has_certificates: bool,
 }
 
 /// Puts sockets into `cluster`, and what goes with them into its options and notes.
@@ -75,14 +73,10 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
                 cluster.transport_socket =
                     Some(mutual_with_files(upstream.identities, sni).socket(upstream, options));
             } else if upstream.original_destination {
-                cluster.transport_socket = Some(mutual(upstream, upstream.identities, sni, options));
+                cluster.transport_socket = Some(mutual(upstream.identities, sni, options));
             } else {
                 cluster.transport_socket_matches = vec![
-                    socket_match(
-                        "tlsMode-istio",
-                        Some("istio"),
-                        mutual(upstream, upstream.identities, sni, options),
-                    ),
+                    socket_match("tlsMode-istio", Some("istio"), mutual(upstream.identities, sni, options)),
                     socket_match("tlsMode-disabled", None, plain(RAW_BUFFER)),
                 ];
             }
@@ -110,7 +104,7 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
                     } else {
                         tls.sni.to_string()
                     };
-                    cluster.transport_socket = Some(mutual(upstream, sans, sni, options));
+                    cluster.transport_socket = Some(mutual(sans, sni, options));
                 }
                 ClientTlsMode::Simple | ClientTlsMode::Mutual => {
                     let Some(one_way) = OneWay::of_rule(upstream, tls) else { return };
@@ -168,10 +162,7 @@ fn socket_match(name: &str, mode: Option<&str>, socket: TransportSocket) -> Tran
 }
 
 /// Istio's mutual TLS with the workload's own certificate.
-fn mutual(upstream: &Upstream<'_>, sans: &[ArcStr], sni: String, options: &Options) -> TransportSocket {
-    if !upstream.has_certificates {
-        return plain(RAW_BUFFER);
-    }
+fn mutual(sans: &[ArcStr], sni: String, options: &Options) -> TransportSocket {
     let mut alpn = vec!["istio-peer-exchange".to_owned(), "istio".to_owned()];
     if options.speaks == Speaks::Http2 {
         alpn.push("h2".to_owned());
@@ -266,9 +257,6 @@ impl OneWay {
     /// Without a server name in the rule, the request's host is the server name, and is checked unless the rule
     /// names whom to expect.
     fn imply_sni(&self, upstream: &Upstream<'_>, options: &mut Options) {
-        if !upstream.has_certificates {
-            return;
-        }
         let sni = self.sni.is_empty();
         let validated = !self.unverified && (upstream.dynamic || (sni && !self.names_peer));
         if sni || validated {
@@ -277,9 +265,6 @@ impl OneWay {
     }
 
     fn socket(&self, upstream: &Upstream<'_>, options: &Options) -> TransportSocket {
-        if !upstream.has_certificates {
-            return plain(RAW_BUFFER);
-        }
         self.context(upstream.mesh, options.speaks == Speaks::Http2)
     }
 

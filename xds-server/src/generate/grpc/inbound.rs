@@ -17,6 +17,7 @@ use super::name::Inbound;
 use super::tls;
 use crate::generate::cluster::wire::{address, socket_address};
 use crate::generate::filter::http_filter;
+use crate::generate::policy;
 use crate::generate::view::View;
 
 /// The label that says that a workload takes Istio's mutual TLS.
@@ -67,10 +68,10 @@ fn is_mutual(view: &View, port: u32) -> bool {
     }
 }
 
-fn chain(_view: &View, mutual: bool) -> FilterChain {
+fn chain(view: &View, mutual: bool) -> FilterChain {
     let kind = if mutual { "mtls" } else { "plaintext" };
     let manager = HttpConnectionManager {
-        http_filters: vec![ROUTER.clone()],
+        http_filters: policy::of_grpc(view).into_iter().chain([ROUTER.clone()]).collect(),
         route_specifier: Some(RouteSpecifier::RouteConfig(ROUTES.clone())),
         ..Default::default()
     };
