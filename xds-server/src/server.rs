@@ -15,7 +15,7 @@ use tonic::transport::server::TcpIncoming;
 use xdslab_mesh::{ChangeSet, Effects, Mesh};
 use xdslab_protocol::Semantics;
 
-use crate::identity::{Identities, IdentityOptions, RootError};
+use crate::identity::{Account, Identities, IdentityOptions, RootError};
 use crate::observe::{Event, Happening};
 use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
 use crate::serve::{ConnectionStatus, Hub, SECRETS, SERVICES, router, routes};
@@ -181,6 +181,11 @@ impl Server {
     /// Services of the mesh as it was last pushed.
     pub fn services(&self) -> usize {
         self.hub.services()
+    }
+
+    /// A token with which a client may claim `account` for `ttl`.
+    pub fn token(&self, account: &Account, ttl: Duration) -> String {
+        self.hub.token(account, ttl)
     }
 
     /// Hands over changes that are to be seen at once. They are pushed when the debounce lets them.

@@ -1,5 +1,7 @@
 //! Secrets over real gRPC: who gets a certificate, for which identity, and how long.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -273,6 +275,23 @@ async fn what_is_not_there_is_told_once_and_not_answered() {
     let response = client.hear().await.expect("an answer");
     assert_eq!(response.resources[0].name, "default");
     assert_eq!(response.removed_resources, ["other"]);
+    server.shutdown().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn files_of_this_host_are_named_to_who_is_on_it() {
+    let server = start(IdentityOptions::default()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().display().to_string();
+    let name = format!("file-root:{path}");
+    let mut client = sotw(&server, None).await;
+    client.say(ask(node("sleep-1", "sleep"), &[&name, "file-root:/missing"])).await;
+    let told = secrets(&client.hear().await.expect("a secret"));
+    let [Secret { name: of, r#type: Some(Type::ValidationContext(context)) }] = &told[..] else {
+        panic!("one validation context, not {told:?}");
+    };
+    let trusted = context.trusted_ca.as_ref().and_then(|ca| ca.specifier.clone());
+    assert_eq!((of, trusted), (&name, Some(Specifier::Filename(path))));
     server.shutdown().await.expect("it ends");
 }
 

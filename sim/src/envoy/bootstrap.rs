@@ -57,12 +57,14 @@ pub struct Bootstrap {
     pub concurrency: u32,
     /// Give freed memory back at once.
     pub purge: Option<SoftLimit>,
+    /// What it shows the control plane when it asks for secrets; one on the control plane's own host needs none.
+    pub token: Option<String>,
 }
 
 impl Bootstrap {
     /// The bootstrap of a sidecar with Istio's defaults: delta ADS, clusters and endpoints only, two workers.
     pub fn new(node: Node, xds: SocketAddr) -> Self {
-        Self { node, xds, api: Api::default(), lds: false, concurrency: 2, purge: None }
+        Self { node, xds, api: Api::default(), lds: false, concurrency: 2, purge: None, token: None }
     }
 
     /// The file's content, in the protobuf JSON of `envoy.config.bootstrap.v3.Bootstrap`.
@@ -83,7 +85,7 @@ impl Bootstrap {
             "stats_config": stats::config(),
             "admin": {"address": clusters::socket_address(SocketAddr::from(([127, 0, 0, 1], 0)))},
             "dynamic_resources": self.dynamic_resources(),
-            "static_resources": {"clusters": clusters::all(self.xds)},
+            "static_resources": {"clusters": clusters::all(self.xds, self.token.as_deref())},
         });
         if let Some(limit) = self.purge {
             bootstrap["memory_allocator_manager"] = json!({"soft_memory_limit_bytes": limit.bytes});
@@ -150,6 +152,17 @@ mod tests {
         let json = productpage().to_json();
         assert!(json["dynamic_resources"].get("lds_config").is_none());
         assert!(json.get("memory_allocator_manager").is_none());
+    }
+
+    #[test]
+    fn a_token_goes_with_requests_for_secrets_alone() {
+        let mut bootstrap = productpage();
+        bootstrap.token = Some("secret".into());
+        let json = bootstrap.to_json();
+        let clusters = json["static_resources"]["clusters"].as_array().unwrap();
+        let with: Vec<_> = clusters.iter().filter(|c| c.to_string().contains("Bearer secret")).collect();
+        assert_eq!(with.len(), 1);
+        assert_eq!(with[0]["name"], "sds-grpc");
     }
 
     #[test]

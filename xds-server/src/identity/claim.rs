@@ -19,6 +19,13 @@ pub struct Visitor {
     pub authorization: Option<String>,
 }
 
+impl Visitor {
+    /// Whether it is on this host: it connects over the loopback.
+    pub fn is_local(&self) -> bool {
+        self.peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+    }
+}
+
 /// What a client's node says of its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeClaim {
@@ -137,6 +144,11 @@ impl Claims {
         Self { tokens, require_tokens }
     }
 
+    /// The tokens that are taken.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// Who the client is. `of_pod` is the service account of the Pod that it says it is, if the mesh has that Pod.
     ///
     /// # Errors
@@ -152,11 +164,10 @@ impl Claims {
             visitor.authorization.as_deref().map(|text| text.strip_prefix("Bearer ").ok_or(TokenError::Form));
         let proven = token.transpose()?.map(|token| self.tokens.verify(token.trim(), now)).transpose()?;
         let claimed = node.account(of_pod)?;
-        let is_local = visitor.peer.is_some_and(|peer| peer.to_canonical().is_loopback());
         match proven {
             Some(token) if token == claimed => Ok(claimed),
             Some(token) => Err(Refusal::Other { token, claimed }),
-            None if is_local && !self.require_tokens => Ok(claimed),
+            None if visitor.is_local() && !self.require_tokens => Ok(claimed),
             None => {
                 let from =
                     visitor.peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());

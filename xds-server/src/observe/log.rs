@@ -9,7 +9,7 @@ pub(super) fn write(event: &Event) {
         Happening::Unproven { reason } => tracing::warn!("{connection}: no certificate: {reason}"),
         Happening::NoSecret { name } => {
             tracing::warn!(
-                "{connection}: there is no secret {name:?} (only `default` and `ROOTCA`); what needs it waits"
+                "{connection}: there is no secret {name:?} (default, ROOTCA, and files on this host there are); what needs it waits"
             );
         }
         Happening::Issued { identity, .. } => tracing::debug!("{connection}: certificate for {identity}"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use arcstr::ArcStr;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -14,7 +15,7 @@ use xdslab_protocol::{NameSet, ResourceType, Semantics};
 use super::encode::Encoder;
 use super::status::{ConnectionStatus, TypeStatus};
 use crate::generate::Generator;
-use crate::identity::Identities;
+use crate::identity::{Account, Identities};
 use crate::observe::{Event, Happening, Observers};
 use crate::push::{PushRequest, Slot};
 
@@ -188,6 +189,11 @@ impl Hub {
     /// The state of every connection, in order of their numbers.
     pub fn statuses(&self) -> Vec<ConnectionStatus> {
         self.lock().values().map(|c| c.status.clone()).collect()
+    }
+
+    /// A token with which a client may claim `account` for `ttl`.
+    pub fn token(&self, account: &Account, ttl: Duration) -> String {
+        self.identities.claims.tokens().issue(account, SystemTime::now(), ttl)
     }
 
     /// Everybody who is told what happens.

@@ -6,6 +6,7 @@ mod http;
 mod hub;
 mod node;
 mod replies;
+mod secret;
 mod secrets;
 mod service;
 mod status;

@@ -1,5 +1,6 @@
 //! SDS: one stream of secrets of one proxy. What a proxy of Istio asks the agent beside it for, a stock Envoy asks here.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -11,8 +12,7 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 use xdslab_mesh::Proxy;
 use xdslab_proto::Message;
-use xdslab_proto::core::{DataSource, data_source::Specifier};
-use xdslab_proto::tls::{CertificateValidationContext, Secret, TlsCertificate, secret::Type};
+use xdslab_proto::tls::{Secret, secret::Type};
 use xdslab_protocol::{
     Answer, Completeness, Demand, EventKind, NameSet, Push, Resource, ResourceSet, ResourceType, Semantics,
     Stream, Violation,
@@ -21,6 +21,7 @@ use xdslab_protocol::{
 use super::drive::{FAREWELL, Out, not_ready};
 use super::hub::Hub;
 use super::node::identity;
+use super::secret;
 use super::wire::Wire;
 use crate::identity::{Account, Certificate, NodeClaim, Visitor};
 use crate::observe::{Event, Happening};
@@ -35,6 +36,7 @@ const LOOK: Duration = Duration::from_secs(60);
 struct Secrets {
     hub: Arc<Hub>,
     account: Account,
+    is_local: bool,
     trust_domain: watch::Receiver<ArcStr>,
     stream: Stream,
     certificate: Option<Certificate>,
@@ -100,6 +102,7 @@ async fn serve<W: Wire>(
     let secrets = Secrets {
         hub: hub.clone(),
         account,
+        is_local: visitor.is_local(),
         trust_domain,
         stream,
         certificate: None,
@@ -160,13 +163,14 @@ impl Secrets {
     fn answer(&mut self, demand: &Demand) -> Result<Answer, Status> {
         let mut resources = Vec::new();
         for name in demand.names.named() {
-            let secret = match name.as_str() {
-                OWN => self.own()?,
-                ROOTS => roots(self.hub.identities.authority.roots()),
-                _ => {
-                    self.miss(name);
-                    continue;
-                }
+            let known = match name.as_str() {
+                OWN => Some(self.own()?),
+                ROOTS => Some(secret::roots(self.hub.identities.authority.roots())),
+                _ => self.of_files(name),
+            };
+            let Some(secret) = known else {
+                self.miss(name);
+                continue;
             };
             let secret = Secret { name: name.to_string(), r#type: Some(secret) };
             resources.push(Resource::new(name.clone(), secret.encode_to_vec()));
@@ -183,13 +187,9 @@ impl Secrets {
             Some(certificate) => certificate,
             None => self.issue()?,
         };
-        let own = TlsCertificate {
-            certificate_chain: Some(inline(&certificate.chain)),
-            private_key: Some(inline(&certificate.key)),
-            ..Default::default()
-        };
+        let own = secret::own(&certificate);
         self.certificate = Some(certificate);
-        Ok(Type::TlsCertificate(own))
+        Ok(own)
     }
 
     fn issue(&mut self) -> Result<Certificate, Status> {
@@ -200,6 +200,11 @@ impl Secrets {
         let identity = self.account.spiffe(&trust_domain).into();
         self.teller.tell(Happening::Issued { identity, not_after: certificate.not_after });
         Ok(certificate)
+    }
+
+    /// Files of the proxy, where its host is this one: what is not there it need not be sent to refuse.
+    fn of_files(&self, name: &str) -> Option<Type> {
+        if self.is_local { secret::of_files(name, Path::exists) } else { None }
     }
 
     fn miss(&mut self, name: &ArcStr) {
@@ -232,15 +237,4 @@ async fn due(certificate: Option<&Certificate>) {
     {
         sleep(left.min(LOOK)).await;
     }
-}
-
-fn roots(pem: &bytes::Bytes) -> Type {
-    Type::ValidationContext(CertificateValidationContext {
-        trusted_ca: Some(inline(pem)),
-        ..Default::default()
-    })
-}
-
-fn inline(content: &[u8]) -> DataSource {
-    DataSource { specifier: Some(Specifier::InlineBytes(content.to_vec())), ..Default::default() }
 }

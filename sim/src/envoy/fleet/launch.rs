@@ -90,8 +90,13 @@ impl Launcher {
 
     fn envoy_options(&self, name: &str, node: Node) -> EnvoyOptions {
         let FleetOptions { binary, xds, api, lds, purge, concurrency, log_level, dir, .. } = &self.options;
-        let bootstrap =
-            Bootstrap { node, xds: *xds, api: *api, lds: *lds, concurrency: *concurrency, purge: *purge };
+        let bootstrap = Bootstrap {
+            api: *api,
+            lds: *lds,
+            concurrency: *concurrency,
+            purge: *purge,
+            ..Bootstrap::new(node, *xds)
+        };
         EnvoyOptions {
             binary: binary.path.clone(),
             bootstrap: bootstrap.to_json(),
