@@ -7,6 +7,7 @@ mod filter;
 mod gateway;
 mod generator;
 mod grpc;
+mod inbound_port;
 mod listener;
 mod memo;
 mod origin;

@@ -64,27 +64,26 @@ impl PeerAuthenticationIndex {
     /// Policies with a selector in the root namespace select nothing.
     pub fn effective(&self, namespace: &str, labels: &Labels, port: u32) -> MutualTlsMode {
         let whole = || self.namespace_mode(namespace);
-        let of_namespace = self.namespaces.get(namespace).filter(|_| self.root != namespace);
-        let fits = |p: &&Arc<Config<PeerAuthentication>>| {
-            p.spec.selector.as_ref().is_some_and(|s| selects(&s.match_labels, labels))
-        };
-        let Some(policy) = of_namespace.and_then(|n| n.workloads.iter().find(fits)) else { return whole() };
-        let by_port = policy.spec.port_level_mtls.as_ref().and_then(|ports| ports.get(&port));
-        let own = || set(mode(policy.spec.mtls.as_ref()));
+        let Some(policy) = self.of_workload(namespace, labels) else { return whole() };
+        let by_port = policy.port_level_mtls.as_ref().and_then(|ports| ports.get(&port));
+        let own = || set(mode(policy.mtls.as_ref()));
         by_port.and_then(|m| set(m.mode)).or_else(own).unwrap_or_else(whole)
     }
 
     /// The ports for which the policy of a workload says something of their own, ascending.
     pub fn ports(&self, namespace: &str, labels: &Labels) -> impl Iterator<Item = u32> {
-        let of_namespace = self.namespaces.get(namespace).filter(|_| self.root != namespace);
+        let policy = self.of_workload(namespace, labels);
+        let ports = policy.and_then(|p| p.port_level_mtls.as_ref());
+        ports.into_iter().flat_map(|ports| ports.keys().copied())
+    }
+
+    /// The oldest policy that selects a workload.
+    fn of_workload(&self, namespace: &str, labels: &Labels) -> Option<&PeerAuthentication> {
+        let of_namespace = self.namespaces.get(namespace).filter(|_| self.root != namespace)?;
         let fits = |p: &&Arc<Config<PeerAuthentication>>| {
             p.spec.selector.as_ref().is_some_and(|s| selects(&s.match_labels, labels))
         };
-        let policy = of_namespace.and_then(|n| n.workloads.iter().find(fits));
-        policy
-            .and_then(|p| p.spec.port_level_mtls.as_ref())
-            .into_iter()
-            .flat_map(|ports| ports.keys().copied())
+        of_namespace.workloads.iter().find(fits).map(|p| &p.spec)
     }
 
     /// The policies of a namespace that have a say, the oldest first.

@@ -1,13 +1,10 @@
 //! Clusters of the application beside the proxy (istiod: `buildInboundClusters`).
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use xdslab_mesh::object::istio::{
-    ConnectionPool, InboundTrafficPolicyMode, IngressListener, RetryBudget, TrafficPolicy,
-};
+use xdslab_mesh::object::istio::{ConnectionPool, InboundTrafficPolicyMode, RetryBudget, TrafficPolicy};
 use xdslab_mesh::service::{Protocol, Service};
-use xdslab_mesh::{Interception, IpMode, ServiceTarget};
+use xdslab_mesh::{IpMode, ServiceTarget};
 use xdslab_proto::cluster::Cluster;
 use xdslab_proto::cluster::cluster::{ClusterDiscoveryType, CommonLbConfig, DiscoveryType, LbPolicy};
 use xdslab_proto::core::Address;
@@ -22,6 +19,7 @@ use super::protocol::Options;
 use super::special::{default_pool, source_address, stat_name};
 use super::wire::{address, pipe, socket_address};
 use super::{name, pool, stats};
+use crate::generate::inbound_port::{self, InboundPort};
 use crate::generate::view::View;
 
 /// The longest that Envoy keeps a host of an original-destination cluster: istiod's 2^63 nanoseconds, in seconds.
@@ -30,54 +28,32 @@ const NEVER: Duration = Duration { seconds: 9_223_372_035, nanos: 0 };
 /// All inbound clusters of a proxy: those of its Sidecar's ingress, else one for each port that a service
 /// leads to.
 pub fn clusters(view: &View) -> Vec<Resource> {
-    let ingress = view.scope.sidecar().map_or(&[][..], |s| s.spec.ingress.as_slice());
-    if !ingress.is_empty() {
-        return ingress.iter().filter_map(|listener| of_ingress(view, listener)).collect();
-    }
-    if view.proxy.metadata.interception == Interception::None {
-        return Vec::new();
-    }
-    let mut by_port: BTreeMap<u32, Vec<&ServiceTarget>> = BTreeMap::new();
-    for target in &view.workload.targets {
-        by_port.entry(target.target_port).or_default().push(target);
-    }
-    by_port.into_iter().map(|(port, targets)| of_targets(view, port, &targets)).collect()
+    inbound_port::of(view).iter().filter_map(|port| of_port(view, port)).collect()
 }
 
-fn of_targets(view: &View, port: u32, targets: &[&ServiceTarget]) -> Resource {
-    let primary = targets[0];
+/// None where the application's endpoint is not one that can be read.
+fn of_port(view: &View, port: &InboundPort<'_>) -> Option<Resource> {
     let local =
         view.snapshot.mesh_config().inbound_traffic_policy.mode == InboundTrafficPolicyMode::Localhost;
-    let at = local.then(|| At { address: address(socket_address(loopback(view), port)), is_loopback: true });
-    let pool = view.scope.inbound_connection_pool(0);
-    let named = targets.iter().filter(|t| t.port.number == primary.port.number).copied();
-    Inbound {
-        view,
-        port,
-        protocol: primary.port.protocol,
-        primary: Some(primary),
-        named: named.collect(),
-        at,
-        pool,
-    }
-    .cluster()
-}
-
-fn of_ingress(view: &View, listener: &IngressListener) -> Option<Resource> {
-    let port = listener.port.as_ref()?;
-    let primary = view.workload.targets.iter().find(|t| t.target_port == port.number);
-    let named =
-        view.workload.targets.iter().filter(|t| {
-            t.target_port == port.number && primary.is_some_and(|p| p.port.number == t.port.number)
-        });
-    let at = if listener.default_endpoint.is_empty() {
-        None
-    } else {
-        Some(At::parse(view, &listener.default_endpoint)?)
+    let at = match port.ingress.map(|listener| listener.default_endpoint.as_str()) {
+        None if local => {
+            Some(At { address: address(socket_address(loopback(view), port.number)), is_loopback: true })
+        }
+        None | Some("") => None,
+        Some(endpoint) => Some(At::parse(view, endpoint)?),
     };
-    let pool = view.scope.inbound_connection_pool(port.number);
-    let protocol = Protocol::from_word(&port.protocol);
-    Some(Inbound { view, port: port.number, protocol, primary, named: named.collect(), at, pool }.cluster())
+    let primary = port.targets.first().copied();
+    let same = |t: &&ServiceTarget| primary.is_some_and(|p| p.port.number == t.port.number);
+    let inbound = Inbound {
+        view,
+        port: port.number,
+        protocol: port.protocol,
+        primary,
+        named: port.targets.iter().copied().filter(same).collect(),
+        at,
+        pool: view.scope.inbound_connection_pool(port.number),
+    };
+    Some(inbound.cluster())
 }
 
 /// A fixed place where the application listens.

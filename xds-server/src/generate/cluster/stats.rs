@@ -6,12 +6,13 @@ use super::special::stat_name;
 
 /// `alt_stat_name` of an outbound cluster: its name, or the mesh's pattern filled in.
 pub fn outbound(pattern: &str, service: &Service, port: &Port, subset: &str, name: &str) -> String {
-    alt_name(pattern, &Subject::of(service, port, subset, Some(0)), name)
+    alt_name(pattern, &Subject::of(service, port.number, &port.name, subset), name)
 }
 
 /// `alt_stat_name` of an inbound cluster.
 pub fn inbound(pattern: &str, service: &Service, port: &Port, target_port: u32, name: &str) -> String {
-    alt_name(pattern, &Subject::of(service, port, "", Some(target_port)), name)
+    let subject = Subject::of(service, port.number, &port.name, "");
+    alt_name(pattern, &Subject { target_port: Some(target_port), ..subject }, name)
 }
 
 fn alt_name(pattern: &str, subject: &Subject<'_>, name: &str) -> String {
@@ -21,9 +22,11 @@ fn alt_name(pattern: &str, subject: &Subject<'_>, name: &str) -> String {
 /// What statistics are about.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// The service; none for traffic that no service takes.
-    pub service: Option<&'a Service>,
-    /// Its port.
+    /// The service's host; empty for traffic that no service takes.
+    pub host: &'a str,
+    /// Name and namespace of a Kubernetes Service.
+    pub kubernetes: Option<(&'a str, &'a str)>,
+    /// The service's port.
     pub port: u32,
     /// The port's name.
     pub port_name: &'a str,
@@ -34,8 +37,11 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn of(service: &'a Service, port: &'a Port, subset: &'a str, target_port: Option<u32>) -> Self {
-        Self { service: Some(service), port: port.number, port_name: &port.name, subset, target_port }
+    /// A service's port.
+    pub fn of(service: &'a Service, port: u32, port_name: &'a str, subset: &'a str) -> Self {
+        let in_kubernetes = service.registry == Registry::Kubernetes;
+        let kubernetes = in_kubernetes.then_some((service.name.as_str(), service.namespace.as_str()));
+        Self { host: &service.hostname, kubernetes, port, port_name, subset, target_port: Some(0) }
     }
 
     /// The pattern filled in; none where the mesh has no pattern.
@@ -43,13 +49,11 @@ impl<'a> Subject<'a> {
         if pattern.is_empty() {
             return None;
         }
-        let host = self.service.map_or("", |s| s.hostname.as_str());
-        let in_kubernetes = self.service.filter(|s| s.registry == Registry::Kubernetes);
-        let short = in_kubernetes.map(|s| format!("{}.{}", s.name, s.namespace));
+        let short = self.kubernetes.map(|(name, namespace)| format!("{name}.{namespace}"));
         let filled = pattern
-            .replace("%SERVICE%", short.as_deref().unwrap_or(host))
-            .replace("%SERVICE_NAME%", in_kubernetes.map_or(host, |s| &s.name))
-            .replace("%SERVICE_FQDN%", host)
+            .replace("%SERVICE%", short.as_deref().unwrap_or(self.host))
+            .replace("%SERVICE_NAME%", self.kubernetes.map_or(self.host, |(name, _)| name))
+            .replace("%SERVICE_FQDN%", self.host)
             .replace("%SERVICE_PORT%", &self.port.to_string())
             .replace("%SERVICE_PORT_NAME%", self.port_name)
             .replace("%SUBSET_NAME%", self.subset);

@@ -30,7 +30,7 @@ const TLS: &str = "envoy.transport_sockets.tls";
 const RAW_BUFFER: &str = "envoy.transport_sockets.raw_buffer";
 
 /// What the TLS of one cluster depends on.
-#[allow(clippy::struct_excessive_bools)] // five independent facts
+#[allow(clippy::struct_excessive_bools)] // four independent facts
 pub struct Upstream<'a> {
     /// The service.
     pub service: &'a Service,

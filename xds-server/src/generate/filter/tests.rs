@@ -213,6 +213,29 @@ fn tracing_that_is_switched_off_is_not_there() {
 }
 
 #[test]
+fn formatted_tags_are_for_proxies_that_know_them() {
+    let telemetry = json!({"apiVersion": "telemetry.istio.io/v1", "kind": "Telemetry",
+        "metadata": {"name": "t", "namespace": "front"},
+        "spec": {"tracing": [{"customTags": {"a": {"formatter": {"value": "%REQ(X)%"}}}, "enableIstioTags": false}]}});
+    let service = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "zipkin", "namespace": "front"}, "spec": {"ports": [{"port": 9411}]}});
+    let mesh = json!({"defaultProviders": {"tracing": ["z"]},
+        "extensionProviders": [{"name": "z", "zipkin": {"service": "zipkin.front.svc.cluster.local", "port": 9411}}]});
+    for (version, wanted) in [
+        ("1.28.9", Value::Null),
+        ("1.29.0", json!([{"tag": "a", "value": "%REQ(X)%"}])),
+        ("", json!([{"tag": "a", "value": "%REQ(X)%"}])),
+    ] {
+        let metadata = json!({"NAMESPACE": "front", "ISTIO_VERSION": version});
+        let objects = [telemetry.clone(), service.clone()];
+        let view = view_among(&objects, "sidecar", &[], metadata, &mesh);
+        let tracing = manager(&view, Class::Outbound, HttpConnection::default())["tracing"].take();
+        assert_eq!(tracing["provider"]["name"], "envoy.tracers.zipkin");
+        assert_eq!(tracing["custom_tags"], wanted, "{version}");
+    }
+}
+
+#[test]
 fn a_chain_that_drops_writes_nothing_and_waits_for_nothing() {
     let metadata = json!({"NAMESPACE": "front", "IDLE_TIMEOUT": "77s"});
     let view = view("sidecar", &[], metadata, &counting());

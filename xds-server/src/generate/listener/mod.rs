@@ -5,6 +5,7 @@ mod inbound;
 mod lab;
 pub(crate) mod listener_filters;
 mod outbound;
+mod reserved;
 
 pub(crate) use outbound::destination;
 use xdslab_mesh::ProxyKind;

@@ -9,6 +9,7 @@ use xdslab_proto::metadata::{MetadataKey, MetadataKind};
 use xdslab_proto::tracing::CustomTag;
 use xdslab_proto::tracing::custom_tag::{Environment, Header, Literal, Metadata, Type};
 
+use super::tracer::Version;
 use crate::generate::view::View;
 
 /// All tags of a proxy's traces, in order: Istio's where they are `istio`, and the `wanted` ones.
@@ -17,7 +18,8 @@ pub(super) fn all<'t>(
     istio: bool,
     wanted: impl IntoIterator<Item = (&'t ArcStr, &'t Wanted)>,
 ) -> Vec<CustomTag> {
-    let mut tags: Vec<CustomTag> = wanted.into_iter().filter_map(|(name, tag)| custom(name, tag)).collect();
+    let mut tags: Vec<CustomTag> =
+        wanted.into_iter().filter_map(|(name, tag)| custom(view, name, tag)).collect();
     if istio {
         tags.extend(dry_run());
         tags.extend(identity(view));
@@ -26,9 +28,11 @@ pub(super) fn all<'t>(
     tags
 }
 
-/// Of several ways the last that the API lists counts, as protobuf reads a `oneof`.
-fn custom(name: &str, tag: &Wanted) -> Option<CustomTag> {
+/// Of several ways the last that the API lists counts, as protobuf reads a `oneof`. Proxies older than Istio 1.29 know
+/// no formatters.
+fn custom(view: &View, name: &str, tag: &Wanted) -> Option<CustomTag> {
     let kind = match tag {
+        Wanted { formatter: Some(_), .. } if !Version::of(view).is_at_least(29) => return None,
         Wanted { formatter: Some(f), .. } => Type::Value(f.value.to_string()),
         Wanted { header: Some(h), .. } => Type::RequestHeader(Header {
             name: h.name.to_string(),

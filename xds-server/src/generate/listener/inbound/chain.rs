@@ -6,7 +6,7 @@ use xdslab_mesh::service::Protocol;
 use xdslab_proto::core::TransportSocket;
 use xdslab_proto::listener::{Filter, FilterChain, FilterChainMatch};
 
-use super::port::InboundPort;
+use super::port::ChainPort;
 use super::{route, tls};
 use crate::generate::cluster::name;
 use crate::generate::cluster::stats::Subject;
@@ -62,6 +62,7 @@ fn options(protocol: Protocol, mode: MutualTlsMode) -> &'static [Taken] {
 
 /// Makes the chains of one proxy.
 pub(super) struct Chains<'a> {
+    /// Makes filters.
     pub filters: &'a Filters<'a>,
     /// Ends mutual TLS with HTTP inside.
     http: TransportSocket,
@@ -70,6 +71,7 @@ pub(super) struct Chains<'a> {
 }
 
 impl<'a> Chains<'a> {
+    /// Those of the filters' proxy.
     pub fn new(filters: &'a Filters<'a>) -> Self {
         let view = filters.view();
         Self { filters, http: tls::socket(view, false), tcp: tls::socket(view, true) }
@@ -98,8 +100,14 @@ impl<'a> Chains<'a> {
     /// The chains for ports that no service leads to: all of them, or one that has a mode of its own.
     pub fn passthrough(&self, mode: MutualTlsMode, port: Option<u32>) -> Vec<FilterChain> {
         let mesh = self.filters.view().snapshot.mesh_config();
-        let subject =
-            Subject { service: None, port: 0, port_name: "virtualInbound", subset: "", target_port: None };
+        let subject = Subject {
+            host: "",
+            kubernetes: None,
+            port: 0,
+            port_name: "virtualInbound",
+            subset: "",
+            target_port: None,
+        };
         let stat_prefix = subject.filled(&mesh.inbound_cluster_stat_name);
         let chain = |(transport, alpn, ends_tls, speech): &Taken| {
             let (name, filters) = match speech {
@@ -123,7 +131,8 @@ impl<'a> Chains<'a> {
     }
 
     /// The chains of one port.
-    pub fn of_port(&self, port: &InboundPort<'_>, mode: MutualTlsMode) -> Vec<FilterChain> {
+    pub fn of_port(&self, port: &ChainPort<'_>, mode: MutualTlsMode) -> Vec<FilterChain> {
+        let scope = &self.filters.view().scope;
         let chain = |(transport, alpn, ends_tls, speech): &Taken| {
             let filters = match speech {
                 Speech::Http => self.http_filters(port),
@@ -131,14 +140,14 @@ impl<'a> Chains<'a> {
             };
             let matched = matching(transport, alpn, Some(port.number));
             let mut chain = self.chain(port.name(), matched, *ends_tls, *speech, filters);
-            let meta = port.sidecar.map(|s| &s.meta);
-            chain.metadata = meta.map(|m| origin::metadata("sidecar", &m.namespace, &m.name));
+            chain.metadata =
+                port.declared.then(|| origin::metadata("sidecar", scope.namespace(), scope.name()));
             chain
         };
         options(port.protocol, mode).iter().map(chain).collect()
     }
 
-    fn http_filters(&self, port: &InboundPort<'_>) -> Vec<Filter> {
+    fn http_filters(&self, port: &ChainPort<'_>) -> Vec<Filter> {
         let cluster = name::inbound(port.number);
         let routes = route::configuration(&cluster, &port.host, port.service_port, port.protocol);
         let connection = HttpConnection {
@@ -151,17 +160,10 @@ impl<'a> Chains<'a> {
         self.filters.http(Class::Inbound, connection)
     }
 
-    fn tcp_filters(&self, port: &InboundPort<'_>) -> Vec<Filter> {
+    fn tcp_filters(&self, port: &ChainPort<'_>) -> Vec<Filter> {
         let cluster = name::inbound(port.number).to_string();
-        let subject = Subject {
-            service: port.target.map(|t| &*t.service),
-            port: port.service_port,
-            port_name: port.target.map_or("", |t| &t.port.name),
-            subset: "",
-            target_port: None,
-        };
         let pattern = &self.filters.view().snapshot.mesh_config().inbound_cluster_stat_name;
-        let stat_prefix = subject.filled(pattern).unwrap_or_else(|| cluster.clone());
+        let stat_prefix = port.subject().filled(pattern).unwrap_or_else(|| cluster.clone());
         self.tcp(cluster, stat_prefix, port.protocol == Protocol::Mongo)
     }
 

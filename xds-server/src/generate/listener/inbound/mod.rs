@@ -5,34 +5,41 @@ mod chain;
 mod inspect;
 mod port;
 mod route;
+#[cfg(test)]
+mod tests;
 mod tls;
 
+use std::collections::BTreeSet;
+
+use xdslab_mesh::Interception;
 use xdslab_mesh::object::istio::MutualTlsMode;
-use xdslab_mesh::{Interception, IpMode};
 use xdslab_proto::core::TrafficDirection;
 use xdslab_proto::listener::{FilterChain, Listener};
 use xdslab_proto::protobuf::BoolValue;
 
-use super::address::{self, is_privileged};
-use super::balance;
+use super::{address, balance};
 use crate::generate::cluster::wire::{duration, uint32};
 use crate::generate::filter::{Class, Filters};
+use crate::generate::inbound_port;
+use crate::generate::view::View;
 use chain::Chains;
-use port::InboundPort;
+use port::ChainPort;
 
 /// The listener that iptables lead to, and those of the Sidecar's ingress that bind on their own.
 ///
 /// O(ports of the application).
 pub(super) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
-    let chains = Chains::new(filters);
-    let (own, captured): (Vec<_>, Vec<_>) = port::of(filters.view()).into_iter().partition(|port| port.binds);
+    let view = filters.view();
+    let (chains, ports) = (Chains::new(filters), inbound_port::of(view));
+    let mut chained: Vec<_> = ports.iter().filter_map(|port| ChainPort::new(view, port)).collect();
+    chained.sort_by_key(|port| port.number);
+    let (own, captured): (Vec<_>, Vec<_>) = chained.into_iter().partition(|port| port.binds);
     let mut all = Vec::new();
-    if filters.view().proxy.metadata.interception != Interception::None {
-        all.push(virtual_inbound(&chains, &captured));
+    if view.proxy.metadata.interception != Interception::None {
+        let known = ports.iter().map(|port| port.number).collect();
+        all.push(virtual_inbound(&chains, &captured, &known));
     }
-    let unprivileged = filters.view().proxy.metadata.flag("UNPRIVILEGED_POD");
-    let allowed = own.iter().filter(|port| !unprivileged || !is_privileged(port.number));
-    all.extend(allowed.map(|port| binding(&chains, port)));
+    all.extend(own.iter().map(|port| binding(&chains, port)));
     all
 }
 
@@ -46,25 +53,26 @@ fn listener(chains: &Chains<'_>, filter_chains: Vec<FilterChain>) -> Listener {
         listener_filters_timeout: duration(mesh.protocol_detection_timeout),
         listener_filters: inspect::inspectors(&filter_chains),
         connection_balance_config: balance(view.proxy.metadata.flag("INBOUND_LISTENER_EXACT_BALANCE")),
+        access_log: chains.filters.listener_access_log(Class::Inbound),
         filter_chains,
         ..Default::default()
     }
 }
 
-fn virtual_inbound(chains: &Chains<'_>, ports: &[InboundPort<'_>]) -> Listener {
+/// `known`: all ports of the application, those too that have no chain here. To the other ports connections are passed
+/// on as they come, under the mode of the workload, or of the port where it has one of its own.
+fn virtual_inbound(chains: &Chains<'_>, ports: &[ChainPort<'_>], known: &BTreeSet<u32>) -> Listener {
     let view = chains.filters.view();
     let own = u32::try_from(view.snapshot.mesh_config().proxy_inbound_listen_port).unwrap_or_default();
-    let authentications = view.snapshot.peer_authentications();
-    let (namespace, labels) = (&view.proxy.config_namespace, &view.workload.labels);
-    let mode = |port| authentications.effective(namespace, labels, port);
     let mut filter_chains = vec![chains.black_hole(own)];
-    filter_chains.extend(chains.passthrough(mode(0), None));
-    let declared = |port: &u32| ports.iter().any(|p| p.number == *port);
-    for port in authentications.ports(namespace, labels).filter(|port| !declared(port)) {
-        filter_chains.extend(chains.passthrough(mode(port), Some(port)));
+    filter_chains.extend(chains.passthrough(mode(view, 0), None));
+    let moded =
+        view.snapshot.peer_authentications().ports(&view.proxy.config_namespace, &view.workload.labels);
+    for port in moded.filter(|port| !known.contains(port)) {
+        filter_chains.extend(chains.passthrough(mode(view, port), Some(port)));
     }
     for port in ports {
-        filter_chains.extend(chains.of_port(port, mode(port.number)));
+        filter_chains.extend(chains.of_port(port, mode(view, port.number)));
     }
     let transparent = view.proxy.metadata.interception == Interception::Tproxy;
     let mut listener = listener(chains, filter_chains);
@@ -73,23 +81,21 @@ fn virtual_inbound(chains: &Chains<'_>, ports: &[InboundPort<'_>]) -> Listener {
     listener.transparent = transparent.then_some(BoolValue { value: true });
     let first = inspect::first(transparent);
     listener.listener_filters.splice(0..0, first);
-    listener.access_log = chains.filters.listener_access_log(Class::Inbound);
     listener
 }
 
 /// A listener of its own for an ingress port that nothing leads to.
-fn binding(chains: &Chains<'_>, port: &InboundPort<'_>) -> Listener {
-    let view = chains.filters.view();
-    let mode: MutualTlsMode = view.snapshot.peer_authentications().effective(
-        &view.proxy.config_namespace,
-        &view.workload.labels,
-        port.number,
-    );
-    let mut listener = listener(chains, chains.of_port(port, mode));
-    listener.name = port.name();
-    listener.address = Some(address::socket(&port.bind, port.number));
-    if view.proxy.ip_mode() == IpMode::Dual && port.bind == "127.0.0.1" {
-        listener.additional_addresses = address::Bind::loopback(IpMode::Dual).additional(port.number);
+fn binding(chains: &Chains<'_>, port: &ChainPort<'_>) -> Listener {
+    let mode = mode(chains.filters.view(), port.number);
+    Listener {
+        name: port.name(),
+        address: Some(address::socket(&port.bind, port.number)),
+        ..listener(chains, chains.of_port(port, mode))
     }
-    listener
+}
+
+/// The mode of mutual TLS of a port of the workload, 0 for those of which nothing is said.
+fn mode(view: &View, port: u32) -> MutualTlsMode {
+    let authentications = view.snapshot.peer_authentications();
+    authentications.effective(&view.proxy.config_namespace, &view.workload.labels, port)
 }

@@ -25,7 +25,7 @@ pub(super) fn to_service(
 ) -> Vec<Filter> {
     let view = filters.view();
     let cluster = name::outbound(port, "", &service.hostname).to_string();
-    let subject = Subject { service: Some(service), port, port_name: "", subset: "", target_port: Some(0) };
+    let subject = Subject::of(service, port, "", "");
     let pattern = &view.snapshot.mesh_config().outbound_cluster_stat_name;
     let connection = TcpConnection {
         stat_prefix: subject.filled(pattern).unwrap_or_else(|| cluster.clone()),
@@ -106,13 +106,7 @@ pub(crate) fn of_cluster(
 
 /// The mesh's pattern for statistics of outbound clusters, filled in.
 fn stat_prefix(view: &View, service: &Service, port: &Port, subset: &str) -> Option<String> {
-    let subject = Subject {
-        service: Some(service),
-        port: port.number,
-        port_name: &port.name,
-        subset,
-        target_port: Some(0),
-    };
+    let subject = Subject::of(service, port.number, &port.name, subset);
     subject.filled(&view.snapshot.mesh_config().outbound_cluster_stat_name)
 }
 

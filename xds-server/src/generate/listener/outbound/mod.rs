@@ -19,6 +19,7 @@ use xdslab_mesh::{Interception, IpMode};
 use xdslab_proto::listener::Listener;
 
 use super::address::{self, Bind};
+use super::reserved;
 use crate::generate::filter::Filters;
 use crate::generate::view::View;
 use chain::Scaffold;
@@ -137,14 +138,7 @@ impl<'a> Walk<'a> {
             Some(bind) => bind.primary == address::wildcard(self.mode),
             None => port.protocol.is_http(),
         };
-        let number = Some(port.number);
-        let reserved = || {
-            let of_mesh = [mesh.proxy_listen_port, mesh.proxy_inbound_listen_port];
-            of_mesh.iter().any(|p| u32::try_from(*p).ok() == number)
-                || metadata.number("ENVOY_STATUS_PORT") == number
-                || metadata.number("ENVOY_PROMETHEUS_PORT") == number
-        };
-        !(everywhere && reserved())
+        !(everywhere && (reserved::by_agent(self.view, port.number) || reserved::by_proxy(mesh, port.number)))
     }
 }
 
