@@ -5,11 +5,13 @@
 //! [`ClusterTail`] are appended to those of a `Cluster`.
 
 pub mod access_log;
+mod cluster_route;
 mod policy;
 mod virtual_host;
 
 use std::collections::BTreeMap;
 
+pub use cluster_route::{ClusterAction, ClusterRoute};
 pub use policy::{HttpRbac, JwtAuthentication, NetworkRbac, Rbac};
 pub use virtual_host::{RouteConfiguration, RouteTail, VirtualHost};
 

@@ -41,8 +41,8 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
             ClusterSpecifier::WeightedClusters(WeightedCluster { clusters, ..Default::default() });
         (specifier, weighted.map(|(to, _)| *to).collect())
     };
-    let hash_policy: Vec<_> = hashed.iter().filter_map(|to| hash::of_destination(context.view, to)).collect();
-    let is_hashed = destinations.len() == 1 && !hash_policy.is_empty();
+    let hashes: Vec<_> = hashed.iter().filter_map(|to| hash::of_destination(context.view, to)).collect();
+    let is_hashed = destinations.len() == 1 && !hashes.is_empty();
     let retry_policy = match &http.retries {
         Some(retries) => retry::of(retries, is_hashed),
         None => retry::default(context.view.snapshot.mesh_config(), is_hashed),
@@ -50,7 +50,7 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
     let mut action = RouteAction {
         request_mirror_policies: mirrors(context, http),
         retry_policy,
-        hash_policy,
+        hash_policy: hashes.into_iter().filter_map(hash::policy).collect(),
         append_x_forwarded_host: super::forwards_host(context.view),
         cluster_specifier: Some(specifier),
         ..within(context.view, http.timeout.and_then(duration))
@@ -143,12 +143,16 @@ pub(super) fn redirect(context: &RuleContext<'_>, written: &HttpRedirect) -> Opt
         308 => RedirectResponseCode::PermanentRedirect,
         _ => return None,
     };
-    let of_request = written.derive_port.as_deref() == Some("FROM_REQUEST_PORT");
-    let port = written.port.or_else(|| of_request.then_some(context.port)).unwrap_or_default();
+    // Of both the last that the API lists counts, as protobuf reads a `oneof`.
+    let port = match (written.derive_port.as_deref(), written.port) {
+        (Some("FROM_REQUEST_PORT"), _) => context.port,
+        (None, Some(port)) => port,
+        _ => 0,
+    };
     let default_scheme = if context.tls { "https" } else { "http" };
     let scheme = if written.scheme.is_empty() { default_scheme } else { written.scheme.as_str() };
     let is_usual = matches!((scheme, port), ("http", 80) | ("https", 443));
-    let path = match &written.prefix_rewrite {
+    let path = match written.prefix_rewrite.as_deref().filter(|prefix| !prefix.is_empty()) {
         Some(prefix) => PathRewriteSpecifier::PrefixRewrite(prefix.to_string()),
         None => PathRewriteSpecifier::PathRedirect(written.uri.to_string()),
     };
@@ -168,12 +172,13 @@ pub(super) fn redirect(context: &RuleContext<'_>, written: &HttpRedirect) -> Opt
 pub(super) fn direct_response(written: &DirectResponse) -> DirectResponseAction {
     let body = written.body.as_ref().and_then(|body| {
         let specifier = match (&body.string, &body.bytes) {
-            (Some(text), _) => data_source::Specifier::InlineString(text.to_string()),
-            (None, Some(bytes)) => {
+            (_, Some(bytes)) => {
                 use base64::Engine;
-                let decoded = base64::engine::general_purpose::STANDARD.decode(bytes.as_bytes());
+                let decoded =
+                    base64::engine::general_purpose::STANDARD.decode(bytes.replace(['\r', '\n'], ""));
                 data_source::Specifier::InlineBytes(decoded.unwrap_or_default())
             }
+            (Some(text), None) => data_source::Specifier::InlineString(text.to_string()),
             (None, None) => return None,
         };
         Some(DataSource { specifier: Some(specifier), ..Default::default() })
@@ -183,7 +188,7 @@ pub(super) fn direct_response(written: &DirectResponse) -> DirectResponseAction 
 
 /// Filters of a route by name.
 pub(super) fn per_filter(http: &HttpRoute) -> BTreeMap<String, xdslab_proto::protobuf::Any> {
-    let fault = http.fault.as_ref().and_then(filters::fault).map(xdslab_proto::pack_any);
+    let fault = http.fault.as_ref().map(|fault| xdslab_proto::pack_any(filters::fault(fault)));
     let cors = http.cors_policy.as_ref().map(|cors| xdslab_proto::pack_any(filters::cors(cors)));
     let named = |name: &str, config| Some((name.to_owned(), config?));
     [named("envoy.filters.http.fault", fault), named("envoy.filters.http.cors", cors)]

@@ -15,8 +15,7 @@ use xdslab_proto::protobuf::{BoolValue, UInt32Value};
 
 use super::domains::{Domains, bracketed};
 use super::rule::{RuleContext, routes};
-use super::usual;
-use crate::generate::grpc;
+use super::usual::{self, Usual};
 use crate::generate::view::View;
 
 /// The longest body that a route may answer with by itself.
@@ -42,14 +41,6 @@ pub(crate) fn configuration(view: &View, name: &str) -> Vec<u8> {
         ..empty()
     }
     .encode_to_vec()
-}
-
-/// The virtual hosts of a port for gRPC clients, in order of name: every domain also with the port, and none that takes
-/// what no other does.
-///
-/// As [`configuration`] in cost and dependencies.
-pub(crate) fn of_grpc_port(view: &View, port: u32) -> Vec<VirtualHost> {
-    Table::of_port(view, port, "", None).map(|table| table.hosts()).unwrap_or_default()
 }
 
 /// What the name of a route configuration stands for.
@@ -85,10 +76,6 @@ impl<'v> Table<'v> {
             let (host, port) = name.rsplit_once(':')?;
             (port.parse().ok()?, "", Some(host))
         };
-        Self::of_port(view, port, bind, only)
-    }
-
-    fn of_port(view: &'v View, port: u32, bind: &str, only: Option<&'v str>) -> Option<Self> {
         let egress = view.scope.listener_of(port, bind)?;
         let declared = egress.listener.as_ref().and_then(|l| l.port.as_ref());
         let proxies = declared.is_some_and(|p| Protocol::from_word(&p.protocol) == Protocol::HttpProxy);
@@ -111,7 +98,9 @@ impl<'v> Table<'v> {
     }
 
     fn virtual_hosts(&self) -> Vec<VirtualHost> {
-        let mut hosts = self.hosts();
+        let wrappers = self.wrappers();
+        let mut hosts = Naming::new(self, &wrappers).virtual_hosts(wrappers);
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
         if self.only.is_some() {
             for host in &mut hosts {
                 host.domains = vec!["*".to_owned()];
@@ -119,14 +108,6 @@ impl<'v> Table<'v> {
             return hosts;
         }
         hosts.push(usual::catch_all(self.view));
-        hosts
-    }
-
-    /// All but the one that takes the rest, in order of name.
-    fn hosts(&self) -> Vec<VirtualHost> {
-        let wrappers = self.wrappers();
-        let mut hosts = Naming::new(self, &wrappers).virtual_hosts(wrappers);
-        hosts.sort_by(|a, b| a.name.cmp(&b.name));
         hosts
     }
 
@@ -145,7 +126,7 @@ impl<'v> Table<'v> {
                     port: port.number,
                     hosts: Vec::new(),
                     services: vec![service.clone()],
-                    routes: vec![usual::to_service(self.view, service, port.number).into()],
+                    routes: vec![Usual::new(self.view).to_service(service, port.number)],
                 });
             }
         }
@@ -237,8 +218,6 @@ struct Naming<'t, 'v> {
     /// Names that services have in full.
     full: HashSet<String>,
     counts_attempts: bool,
-    /// gRPC compares a request's host with its port.
-    is_for_grpc: bool,
 }
 
 impl<'t, 'v> Naming<'t, 'v> {
@@ -251,7 +230,6 @@ impl<'t, 'v> Naming<'t, 'v> {
             domains: HashSet::new(),
             full: full.collect(),
             counts_attempts: !table.view.proxy_config.proxy_headers.attempt_count.is_off(),
-            is_for_grpc: grpc::is_client(table.view),
         }
     }
 
@@ -259,16 +237,13 @@ impl<'t, 'v> Naming<'t, 'v> {
         let mut hosts = Vec::new();
         for wrapper in wrappers {
             for host in &wrapper.hosts {
-                let mut domains = Domains { all: vec![bracketed(host)], ..Domains::default() };
-                if self.is_for_grpc {
-                    domains.add_port(wrapper.port);
-                }
+                let domains = Domains { all: vec![bracketed(host)], ..Domains::default() };
                 hosts.extend(self.virtual_host(host, &wrapper, domains));
             }
             for service in &wrapper.services {
                 let mut domains = Domains::of(service, &self.table.view.proxy);
-                if self.table.port == 0 || self.is_for_grpc {
-                    domains.add_port(wrapper.port);
+                if self.table.port == 0 {
+                    domains.all = with_ports(domains.all, wrapper.port);
                 }
                 hosts.extend(self.virtual_host(&service.hostname, &wrapper, domains));
             }
@@ -304,6 +279,17 @@ impl<'t, 'v> Naming<'t, 'v> {
             ..Default::default()
         })
     }
+}
+
+/// Every domain, each followed by itself with the port.
+fn with_ports(domains: Vec<String>, port: u32) -> Vec<String> {
+    domains
+        .into_iter()
+        .flat_map(|domain| {
+            let with = format!("{domain}:{port}");
+            [domain, with]
+        })
+        .collect()
 }
 
 /// `host:port`, an IPv6 address in brackets.

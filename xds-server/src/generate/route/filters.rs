@@ -21,8 +21,8 @@ pub(super) fn millionths(percent: Percent) -> FractionalPercent {
     }
 }
 
-/// A fault, if there is anything of one.
-pub(super) fn fault(written: &Fault) -> Option<HttpFault> {
+/// A fault; a delay that does not say how long and an abort without status are none.
+pub(super) fn fault(written: &Fault) -> HttpFault {
     let delay = written.delay.as_ref().and_then(|delay| {
         let fixed = fault_delay::FaultDelaySecifier::FixedDelay(duration(delay.fixed_delay?)?);
         let percentage = match delay.percentage {
@@ -39,10 +39,10 @@ pub(super) fn fault(written: &Fault) -> Option<HttpFault> {
         })
     });
     let abort = written.abort.as_ref().and_then(|abort| {
-        let http = abort.http_status.and_then(|code| u32::try_from(code).ok());
-        let error = match http {
-            Some(status) => fault_abort::ErrorType::HttpStatus(status),
-            None => fault_abort::ErrorType::GrpcStatus(grpc_status(abort.grpc_status.as_deref()?)?),
+        // Of both the last that the API lists counts, as protobuf reads a `oneof`.
+        let error = match abort.grpc_status.as_deref() {
+            Some(name) => fault_abort::ErrorType::GrpcStatus(grpc_status(name)?),
+            None => fault_abort::ErrorType::HttpStatus(u32::try_from(abort.http_status?).ok()?),
         };
         Some(FaultAbort {
             percentage: abort.percentage.map(millionths),
@@ -50,7 +50,7 @@ pub(super) fn fault(written: &Fault) -> Option<HttpFault> {
             ..Default::default()
         })
     });
-    (delay.is_some() || abort.is_some()).then(|| HttpFault { delay, abort, ..Default::default() })
+    HttpFault { delay, abort, ..Default::default() }
 }
 
 /// Number of a gRPC status (gRPC: `doc/statuscodes.md`).
@@ -100,5 +100,49 @@ pub(super) fn cors(written: &Cors) -> CorsPolicy {
         filter_enabled: Some(RuntimeFractionalPercent { default_value: Some(all), ..Default::default() }),
         forward_not_matching_preflights: Some(BoolValue { value: written.unmatched_preflights != "IGNORE" }),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xdslab_mesh::object::istio::{Abort, Delay};
+
+    #[test]
+    fn faults() {
+        let second = Some(xdslab_mesh::object::Duration::from_secs(1));
+        let abort = |http_status, grpc_status: Option<&str>| {
+            let grpc_status = grpc_status.map(Into::into);
+            let abort = Some(Abort { http_status, grpc_status, ..Abort::default() });
+            fault(&Fault { abort, ..Fault::default() }).abort.and_then(|a| a.error_type)
+        };
+        assert_eq!(abort(Some(503), None), Some(fault_abort::ErrorType::HttpStatus(503)));
+        assert_eq!(abort(Some(503), Some("UNAVAILABLE")), Some(fault_abort::ErrorType::GrpcStatus(14)));
+        assert_eq!(abort(None, None), None);
+        let delay = |delay: Delay| fault(&Fault { delay: Some(delay), ..Fault::default() }).delay;
+        assert_eq!(delay(Delay { percent: 20, ..Delay::default() }), None);
+        let of = |percent, percentage| {
+            let delay = delay(Delay { percent, percentage, fixed_delay: second, ..Delay::default() });
+            delay.and_then(|d| d.percentage).map(|p| (p.numerator, p.denominator))
+        };
+        let million = DenominatorType::Million as i32;
+        assert_eq!(of(20, None), Some((20, 0)));
+        assert_eq!(of(0, None), Some((0, 0)));
+        assert_eq!(of(20, Some(Percent { value: 0.1 })), Some((1_000, million)));
+    }
+
+    #[test]
+    fn origins_of_either_spelling() {
+        let old = Cors { allow_origin: vec!["*".into(), "a".into()], ..Cors::default() };
+        assert_eq!(cors(&old).allow_origin_string_match.len(), 2);
+        let prefix = |p: &str| xdslab_mesh::object::istio::StringMatch {
+            prefix: Some(p.into()),
+            ..Default::default()
+        };
+        let both = Cors { allow_origins: vec![prefix("https://")], ..old };
+        assert_eq!(cors(&both).allow_origin_string_match.len(), 1);
+        assert_eq!(cors(&both).forward_not_matching_preflights, Some(BoolValue { value: true }));
+        let ignored = Cors { unmatched_preflights: "IGNORE".into(), ..both };
+        assert_eq!(cors(&ignored).forward_not_matching_preflights, Some(BoolValue { value: false }));
     }
 }

@@ -47,7 +47,7 @@ fn host(operations: &HeaderOperations) -> Option<String> {
     let of = |map: &indexmap::IndexMap<ArcStr, ArcStr>| {
         let mut hosts: Vec<_> = map.iter().filter(|(name, _)| is_host(name)).collect();
         hosts.sort();
-        hosts.first().map(|(_, value)| value.to_string())
+        hosts.first().map(|(_, value)| value.to_string()).filter(|host| !host.is_empty())
     };
     of(&operations.set).or_else(|| of(&operations.add))
 }
@@ -72,4 +72,52 @@ fn changes(operations: Option<&HeaderOperations>) -> (Vec<HeaderValueOption>, Ve
     added.extend(options(&operations.add, HeaderAppendAction::AppendIfExistsOrAdd));
     let removed = operations.remove.iter().filter(|name| is_plain(name)).map(ToString::to_string);
     (added, removed.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operations(set: &[(&str, &str)], add: &[(&str, &str)], remove: &[&str]) -> HeaderOperations {
+        let map = |all: &[(&str, &str)]| all.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        HeaderOperations {
+            set: map(set),
+            add: map(add),
+            remove: remove.iter().map(|n| ArcStr::from(*n)).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_set_comes_first_and_the_host_apart() {
+        let request = operations(
+            &[("z", "1"), ("b", "2"), (":authority", "a.com")],
+            &[("a", "3"), ("Host", "b.com"), (":path", "/")],
+            &["y", "host", ":method", "x"],
+        );
+        let headers = Headers { request: Some(request), response: None };
+        let changes = Changes::of(Some(&headers));
+        let added: Vec<_> =
+            changes.request.0.iter().filter_map(|o| Some(o.header.as_ref()?.key.as_str())).collect();
+        assert_eq!(added, ["b", "z", "a"]);
+        assert_eq!(changes.request.0[2].append_action, i32::from(HeaderAppendAction::AppendIfExistsOrAdd));
+        assert_eq!(changes.request.1, ["y", "x"]);
+        assert_eq!(changes.host.as_deref(), Some("a.com"));
+        let empty =
+            Headers { request: Some(operations(&[("host", "")], &[("host", "c")], &[])), response: None };
+        assert_eq!(Changes::of(Some(&empty)).host.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn the_routes_host_goes_before_the_destinations() {
+        let of = |host: &str| {
+            let request = Some(operations(&[("host", host)], &[], &[]));
+            Changes::of(Some(&Headers { request, response: None }))
+        };
+        let mut both = of("route");
+        both.extend(of("destination"));
+        assert_eq!(both.host.as_deref(), Some("route"));
+        let mut one = Changes::default();
+        one.extend(of("destination"));
+        assert_eq!(one.host.as_deref(), Some("destination"));
+    }
 }

@@ -1,7 +1,7 @@
 //! Which requests a route is for (istiod: `TranslateRouteMatch` in `core/route/route.go`).
 
-use std::collections::BTreeMap;
-
+use arcstr::ArcStr;
+use indexmap::IndexMap;
 use xdslab_mesh::object::istio::{HttpMatch, StringMatch};
 use xdslab_proto::matcher::metadata_matcher::{PathSegment, path_segment};
 use xdslab_proto::matcher::{
@@ -29,9 +29,9 @@ pub(super) fn is_for(context: &RuleContext<'_>, matched: &HttpMatch) -> bool {
     }
     let view = context.view;
     let labels = &view.workload.labels;
-    let of_namespace = &matched.source_namespace;
+    let namespace = view.proxy.metadata.namespace.as_deref().unwrap_or_default();
     matched.source_labels.iter().all(|(k, v)| labels.get(k) == Some(v))
-        && (of_namespace.is_empty() || *of_namespace == view.proxy.config_namespace)
+        && (matched.source_namespace.is_empty() || matched.source_namespace == namespace)
 }
 
 /// A route for every request.
@@ -46,26 +46,29 @@ pub(super) fn route_match(matched: &HttpMatch) -> RouteMatch {
         case_sensitive: Some(BoolValue { value: !matched.ignore_uri_case }),
         ..Default::default()
     };
-    let with = matched.headers.iter().map(|(name, value)| (name, value, false));
-    let without = matched.without_headers.iter().map(|(name, value)| (name, value, true));
-    let mut headers = BTreeMap::new();
-    for (name, value, inverted) in with.chain(without) {
-        headers.entry((name, inverted)).or_insert(value);
-    }
-    for ((name, inverted), value) in headers {
-        match claim(name) {
-            Some(path) => out.dynamic_metadata.push(of_claim(path, value, inverted)),
-            None => out.headers.push(header(name, value, inverted)),
+    for (inverted, conditions) in [(false, &matched.headers), (true, &matched.without_headers)] {
+        for (name, value) in sorted(conditions) {
+            match claim(name) {
+                Some(path) => out.dynamic_metadata.push(of_claim(path, value, inverted)),
+                None => out.headers.push(header(name, value, inverted)),
+            }
         }
     }
+    out.headers.sort_by(|a, b| a.name.cmp(&b.name));
     for (name, value) in
         [(":method", &matched.method), (":authority", &matched.authority), (":scheme", &matched.scheme)]
     {
         out.headers.extend(value.as_ref().map(|v| header(name, v, false)));
     }
-    let parameters: BTreeMap<_, _> = matched.query_params.iter().collect();
-    out.query_parameters.extend(parameters.into_iter().map(|(name, value)| query(name, value)));
+    out.query_parameters = sorted(&matched.query_params).map(|(name, value)| query(name, value)).collect();
     out
+}
+
+/// Conditions in order of name: istiod's order is that of a Go map, which is none.
+fn sorted(conditions: &IndexMap<ArcStr, StringMatch>) -> impl Iterator<Item = (&ArcStr, &StringMatch)> {
+    let mut all: Vec<_> = conditions.iter().collect();
+    all.sort_by_key(|(name, _)| *name);
+    all.into_iter()
 }
 
 /// Whether a match takes every request.
@@ -91,11 +94,29 @@ pub(super) fn shown(matched: &RouteMatch) -> String {
 }
 
 fn path(uri: Option<&StringMatch>) -> PathSpecifier {
-    match uri {
-        Some(StringMatch { exact: Some(exact), .. }) => PathSpecifier::Path(exact.to_string()),
-        Some(StringMatch { prefix: Some(prefix), .. }) => PathSpecifier::Prefix(prefix.to_string()),
-        Some(StringMatch { regex: Some(regex), .. }) => PathSpecifier::SafeRegex(self::regex(regex)),
-        _ => PathSpecifier::Prefix("/".to_owned()),
+    match uri.map(pattern) {
+        Some(Pattern::Exact(exact)) => PathSpecifier::Path(exact.to_string()),
+        Some(Pattern::Prefix(prefix)) => PathSpecifier::Prefix(prefix.to_string()),
+        Some(Pattern::Regex(regex)) => PathSpecifier::SafeRegex(self::regex(regex)),
+        None | Some(Pattern::Nothing) => PathSpecifier::Prefix("/".to_owned()),
+    }
+}
+
+/// What a string is compared with.
+enum Pattern<'a> {
+    Exact(&'a ArcStr),
+    Prefix(&'a ArcStr),
+    Regex(&'a ArcStr),
+    Nothing,
+}
+
+/// Of several the last that the API lists counts, as protobuf reads a `oneof`.
+fn pattern(matched: &StringMatch) -> Pattern<'_> {
+    match matched {
+        StringMatch { regex: Some(regex), .. } => Pattern::Regex(regex),
+        StringMatch { prefix: Some(prefix), .. } => Pattern::Prefix(prefix),
+        StringMatch { exact: Some(exact), .. } => Pattern::Exact(exact),
+        _ => Pattern::Nothing,
     }
 }
 
@@ -103,20 +124,26 @@ fn regex(text: &str) -> RegexMatcher {
     RegexMatcher { regex: text.to_owned(), ..Default::default() }
 }
 
-/// Envoy's form of a string match; none for one that takes every string.
+/// Envoy's form of a string match; none where nothing is given (istiod: `ConvertToEnvoyMatch`).
 pub(super) fn string(matched: &StringMatch) -> Option<StringMatcher> {
     use string_matcher::MatchPattern;
-    let pattern = match matched {
-        StringMatch { exact: Some(exact), .. } => MatchPattern::Exact(exact.to_string()),
-        StringMatch { prefix: Some(prefix), .. } => MatchPattern::Prefix(prefix.to_string()),
-        StringMatch { regex: Some(text), .. } if text != "*" => MatchPattern::SafeRegex(regex(text)),
-        _ => return None,
+    let pattern = match pattern(matched) {
+        Pattern::Exact(exact) => MatchPattern::Exact(exact.to_string()),
+        Pattern::Prefix(prefix) => MatchPattern::Prefix(prefix.to_string()),
+        Pattern::Regex(text) => MatchPattern::SafeRegex(regex(text)),
+        Pattern::Nothing => return None,
     };
     Some(StringMatcher { match_pattern: Some(pattern), ..Default::default() })
 }
 
+/// As [`string`]; none, too, for the word `*`, which stands for any value: what has one is there.
+fn unless_any(matched: &StringMatch) -> Option<StringMatcher> {
+    let is_any = matches!(pattern(matched), Pattern::Regex(text) if text == "*");
+    if is_any { None } else { string(matched) }
+}
+
 fn header(name: &str, value: &StringMatch, inverted: bool) -> HeaderMatcher {
-    let (specifier, may_be_missing) = match string(value) {
+    let (specifier, may_be_missing) = match unless_any(value) {
         Some(matcher) => (HeaderMatchSpecifier::StringMatch(matcher), inverted),
         None => (HeaderMatchSpecifier::PresentMatch(true), false),
     };
@@ -129,7 +156,7 @@ fn header(name: &str, value: &StringMatch, inverted: bool) -> HeaderMatcher {
 }
 
 fn query(name: &str, value: &StringMatch) -> QueryParameterMatcher {
-    let specifier = match string(value) {
+    let specifier = match unless_any(value) {
         Some(matcher) => QueryParameterMatchSpecifier::StringMatch(matcher),
         None => QueryParameterMatchSpecifier::PresentMatch(true),
     };
@@ -140,23 +167,19 @@ fn query(name: &str, value: &StringMatch) -> QueryParameterMatcher {
 /// (istiod: `ToRoutingClaim` in `pkg/jwt`).
 fn claim(name: &str) -> Option<Vec<&str>> {
     let begins = name.get(..CLAIMS.len()).is_some_and(|p| p.eq_ignore_ascii_case(CLAIMS));
-    let rest = &name[if begins { CLAIMS.len() } else { return None }..];
-    if let Some(dotted) = rest.strip_prefix('.') {
-        return (!dotted.is_empty()).then(|| dotted.split('.').collect());
-    }
-    let inner = rest.strip_prefix('[')?.strip_suffix(']')?;
-    let claims: Vec<_> = inner.split("][").collect();
-    claims.iter().all(|c| !c.is_empty() && !c.contains(['[', ']'])).then_some(claims)
+    let rest = name.get(CLAIMS.len()..).filter(|_| begins)?;
+    let (claims, separator) = match rest.strip_prefix('.') {
+        Some(dotted) => (dotted, "."),
+        None => (rest.strip_prefix('[')?.strip_suffix(']')?, "]["),
+    };
+    (!claims.is_empty()).then(|| claims.split(separator).collect())
 }
 
-/// A match of a token's claim: a text, or a list that holds it.
+/// A match of a token's claim: a text, or a list that holds it (istiod: `MetadataMatcherForJWTClaims`).
 fn of_claim(path: Vec<&str>, value: &StringMatch, invert: bool) -> MetadataMatcher {
     use value_matcher::MatchPattern;
     let value_matcher = |pattern| ValueMatcher { match_pattern: Some(pattern) };
-    let text = || match string(value) {
-        Some(matcher) => value_matcher(MatchPattern::StringMatch(matcher)),
-        None => value_matcher(MatchPattern::PresentMatch(true)),
-    };
+    let text = || value_matcher(MatchPattern::StringMatch(string(value).unwrap_or_default()));
     let one_of = list_matcher::MatchPattern::OneOf(Box::new(text()));
     let list = MatchPattern::ListMatch(Box::new(ListMatcher { match_pattern: Some(one_of) }));
     let either = OrMatcher { value_matchers: vec![value_matcher(list), text()] };
@@ -166,5 +189,83 @@ fn of_claim(path: Vec<&str>, value: &StringMatch, invert: bool) -> MetadataMatch
         path: std::iter::once("payload").chain(path).map(key).collect(),
         value: Some(value_matcher(MatchPattern::OrMatch(either))),
         invert,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(exact: Option<&str>, prefix: Option<&str>, regex: Option<&str>) -> StringMatch {
+        let [exact, prefix, regex] = [exact, prefix, regex].map(|v| v.map(ArcStr::from));
+        StringMatch { exact, prefix, regex }
+    }
+
+    #[test]
+    fn claims_are_told_from_headers() {
+        for (name, want) in [
+            ("@request.auth.claims.a.b", Some(&["a", "b"][..])),
+            ("@Request.Auth.Claims.A", Some(&["A"])),
+            ("@request.auth.claims[a.b][c]", Some(&["a.b", "c"])),
+            ("@request.auth.claims", None),
+            ("@request.auth.claims.", None),
+            ("@request.auth.claims[]", None),
+            ("@request.auth.claims[a", None),
+            ("@request.auth.claimsx", None),
+            ("x-user", None),
+        ] {
+            assert_eq!(claim(name).as_deref(), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn of_several_patterns_the_last_of_the_api_counts() {
+        for (matched, want) in [
+            (given(Some("/a"), None, None), PathSpecifier::Path("/a".into())),
+            (given(Some("/a"), Some("/b"), None), PathSpecifier::Prefix("/b".into())),
+            (given(Some("/a"), Some("/b"), Some("/c")), PathSpecifier::SafeRegex(regex("/c"))),
+            (given(None, None, None), PathSpecifier::Prefix("/".into())),
+        ] {
+            assert_eq!(path(Some(&matched)), want);
+        }
+    }
+
+    #[test]
+    fn any_value_is_presence() {
+        use HeaderMatchSpecifier::{PresentMatch, StringMatch as Text};
+        for (value, inverted, is_presence, may_be_missing) in [
+            (given(None, None, None), false, true, false),
+            (given(None, None, Some("*")), true, true, false),
+            (given(None, None, Some(".*")), true, false, true),
+            (given(Some("1"), None, None), false, false, false),
+        ] {
+            let header = header("x", &value, inverted);
+            assert_eq!(matches!(header.header_match_specifier, Some(PresentMatch(true))), is_presence);
+            assert_eq!(matches!(header.header_match_specifier, Some(Text(_))), !is_presence);
+            assert_eq!(header.treat_missing_header_as_empty, may_be_missing);
+        }
+    }
+
+    #[test]
+    fn conditions_are_sorted_and_catch_all_has_none() {
+        let conditions = |names: &[&str]| names.iter().map(|n| (ArcStr::from(*n), given(None, None, None)));
+        let matched = HttpMatch {
+            headers: conditions(&["c", "a", "@request.auth.claims.z"]).collect(),
+            without_headers: conditions(&["b", "@request.auth.claims.y"]).collect(),
+            method: Some(given(Some("GET"), None, None)),
+            query_params: conditions(&["q", "p"]).collect(),
+            ..HttpMatch::default()
+        };
+        let out = route_match(&matched);
+        let names: Vec<_> = out.headers.iter().map(|h| h.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c", ":method"]);
+        assert_eq!(out.dynamic_metadata.iter().map(|m| m.invert).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(out.query_parameters[0].name, "p");
+        assert!(!catches_all(&out));
+        let by_path = |uri| route_match(&HttpMatch { uri: Some(uri), ..HttpMatch::default() });
+        assert!(catches_all(&by_path(given(None, Some("/"), None))));
+        assert!(catches_all(&by_path(given(None, None, Some(".*")))));
+        assert!(!catches_all(&by_path(given(None, None, Some("/.*")))));
+        assert!(catches_all(&everything()));
     }
 }

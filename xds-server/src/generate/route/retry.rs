@@ -67,7 +67,8 @@ fn previous_hosts() -> RetryHostPredicate {
     }
 }
 
-/// Conditions, and the status codes among them.
+/// Conditions, and the status codes among them. Where there are only codes the conditions begin with a comma, as
+/// istiod's do.
 fn conditions(written: &str) -> (String, Vec<u32>) {
     let parts = written.split(',').map(str::trim).filter(|part| !part.is_empty());
     let (mut words, mut codes) = (Vec::new(), Vec::new());
@@ -77,10 +78,12 @@ fn conditions(written: &str) -> (String, Vec<u32>) {
             _ => words.push(part),
         }
     }
-    if !codes.is_empty() && !words.contains(&STATUS_CODES) {
-        words.push(STATUS_CODES);
+    let mut words = words.join(",");
+    if !codes.is_empty() && !words.contains(STATUS_CODES) {
+        words += ",";
+        words += STATUS_CODES;
     }
-    (words.join(","), codes)
+    (words, codes)
 }
 
 #[cfg(test)]
@@ -91,10 +94,11 @@ mod tests {
     fn status_codes_are_told_apart() {
         for (written, words, codes) in [
             ("5xx", "5xx", &[][..]),
-            ("503", "retriable-status-codes", &[503]),
+            ("503", ",retriable-status-codes", &[503]),
             ("connect-failure, 503,502", "connect-failure,retriable-status-codes", &[503, 502]),
             ("503,retriable-status-codes", "retriable-status-codes", &[503]),
-            ("777", "777", &[]),
+            ("418,777", "777,retriable-status-codes", &[418]),
+            (" , ", "", &[]),
         ] {
             assert_eq!(conditions(written), (words.to_owned(), codes.to_vec()), "{written}");
         }

@@ -12,7 +12,8 @@ use xdslab_proto::route::route::Action;
 use xdslab_proto::route::route_action::ClusterSpecifier;
 use xdslab_proto::route::{Decorator, Route};
 
-use super::{action, headers, matching};
+use super::headers::Changes;
+use super::{action, matching};
 use crate::generate::cluster::name::parse_outbound;
 use crate::generate::origin;
 use crate::generate::view::View;
@@ -45,13 +46,15 @@ pub(crate) struct EncodedRoute {
 pub(crate) fn routes(context: &RuleContext<'_>, rule: &VirtualServiceRule) -> Vec<EncodedRoute> {
     let mut routes = Vec::new();
     for http in &rule.spec.http {
-        let matches: Vec<Option<&HttpMatch>> =
-            if http.matches.is_empty() { vec![None] } else { http.matches.iter().map(Some).collect() };
-        for matched in matches {
-            if matched.is_some_and(|m| !matching::is_for(context, m)) {
-                continue;
-            }
-            let route = encoded(context, rule, http, matched);
+        if http.matches.is_empty() {
+            routes.push(Draft::new(context, rule, http).encoded(None));
+            return routes;
+        }
+        let counting = http.matches.iter().filter(|m| matching::is_for(context, m));
+        let mut draft = None;
+        for matched in counting {
+            let draft = draft.get_or_insert_with(|| Draft::new(context, rule, http));
+            let route = draft.encoded(Some(matched));
             let is_last = route.catch_all;
             routes.push(route);
             if is_last {
@@ -62,44 +65,58 @@ pub(crate) fn routes(context: &RuleContext<'_>, rule: &VirtualServiceRule) -> Ve
     routes
 }
 
-/// The route of one match, or of none, which takes every request.
-fn encoded(
-    context: &RuleContext<'_>,
-    rule: &VirtualServiceRule,
-    http: &HttpRoute,
-    matched: Option<&HttpMatch>,
-) -> EncodedRoute {
-    let route_match = matched.map_or_else(matching::everything, matching::route_match);
-    let catch_all = matching::catches_all(&route_match);
-    let (action, changes) = if let Some(redirect) = &http.redirect {
-        let changes = headers::Changes::of(http.headers.as_ref());
-        (action::redirect(context, redirect).map(Action::Redirect), changes)
-    } else if let Some(response) = &http.direct_response {
-        let changes = headers::Changes::of(http.headers.as_ref());
-        (Some(Action::DirectResponse(action::direct_response(response))), changes)
-    } else {
-        let (forward, changes) = action::forward(context, http);
-        (Some(Action::Route(forward)), changes)
-    };
-    let operation = operation(context, rule, action.as_ref()) + &matching::shown(&route_match);
-    let route = Route {
-        name: name(http, matched),
-        r#match: Some(route_match),
-        metadata: Some(origin::metadata("virtual-service", &rule.meta().namespace, &rule.meta().name)),
-        decorator: Some(Decorator { operation, propagate: None }),
-        request_headers_to_add: changes.request.0,
-        request_headers_to_remove: changes.request.1,
-        response_headers_to_add: changes.response.0,
-        response_headers_to_remove: changes.response.1,
-        stat_prefix: matched.map(|m| m.stat_prefix.to_string()).unwrap_or_default(),
-        action,
-        ..Default::default()
-    };
-    let mut body = route.encode_to_vec();
-    // The rest of the message: a map, written in order.
-    let tail = RouteTail { typed_per_filter_config: action::per_filter(http) };
-    body.extend(tail.encode_to_vec());
-    EncodedRoute { body: body.into(), catch_all }
+/// One of a virtual service's routes, before it is made for each of its matches.
+struct Draft<'a> {
+    http: &'a HttpRoute,
+    /// All that is the same for every match.
+    route: Route,
+    /// What a trace calls its requests, without their path.
+    operation: String,
+    /// The rest of the message, encoded: a map, written in order.
+    tail: Vec<u8>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(context: &RuleContext<'_>, rule: &VirtualServiceRule, http: &'a HttpRoute) -> Self {
+        let own = || Changes::of(http.headers.as_ref());
+        let (action, changes) = if let Some(redirect) = &http.redirect {
+            (action::redirect(context, redirect).map(Action::Redirect), own())
+        } else if let Some(response) = &http.direct_response {
+            (Some(Action::DirectResponse(action::direct_response(response))), own())
+        } else {
+            let (forward, changes) = action::forward(context, http);
+            (Some(Action::Route(forward)), changes)
+        };
+        let operation = operation(context, rule, action.as_ref());
+        let meta = rule.meta();
+        let route = Route {
+            metadata: Some(origin::metadata("virtual-service", &meta.namespace, &meta.name)),
+            request_headers_to_add: changes.request.0,
+            request_headers_to_remove: changes.request.1,
+            response_headers_to_add: changes.response.0,
+            response_headers_to_remove: changes.response.1,
+            action,
+            ..Default::default()
+        };
+        let tail = RouteTail { typed_per_filter_config: action::per_filter(http) };
+        Self { http, route, operation, tail: tail.encode_to_vec() }
+    }
+
+    /// The route of one match, or of none, which takes every request.
+    fn encoded(&mut self, matched: Option<&HttpMatch>) -> EncodedRoute {
+        let route_match = matched.map_or_else(matching::everything, matching::route_match);
+        let catch_all = matching::catches_all(&route_match);
+        let operation = self.operation.clone() + &matching::shown(&route_match);
+        let route = &mut self.route;
+        route.name = name(self.http, matched);
+        route.r#match = Some(route_match);
+        route.decorator = Some(Decorator { operation, propagate: None });
+        route.stat_prefix = matched.map(|m| m.stat_prefix.to_string()).unwrap_or_default();
+        let mut body = Vec::with_capacity(route.encoded_len() + self.tail.len());
+        body.extend(route.encode_to_vec());
+        body.extend(&self.tail);
+        EncodedRoute { body: body.into(), catch_all }
+    }
 }
 
 fn name(http: &HttpRoute, matched: Option<&HttpMatch>) -> String {

@@ -1,9 +1,11 @@
 //! Routes that no virtual service tells of.
 
+use bytes::Bytes;
 use xdslab_mesh::object::istio::OutboundTrafficPolicyMode as Mode;
 use xdslab_mesh::service::Service;
 use xdslab_proto::Message;
-use xdslab_proto::ordered::VirtualHost;
+use xdslab_proto::ordered::{ClusterAction, ClusterRoute, VirtualHost};
+use xdslab_proto::protobuf::Duration;
 use xdslab_proto::route::route::Action;
 use xdslab_proto::route::route_action::ClusterSpecifier;
 use xdslab_proto::route::{Decorator, DirectResponseAction, Route, RouteAction};
@@ -16,25 +18,45 @@ use crate::generate::view::View;
 /// What is answered where only known hosts may be called: bad gateway.
 const BLOCKED: u32 = 502;
 
-/// The only route of a service without virtual service: to its cluster (istiod: `BuildDefaultHTTPOutboundRoute`).
-pub(super) fn to_service(view: &View, service: &Service, port: u32) -> Vec<u8> {
-    let hash_policy: Vec<_> = hash::of_service(view, &service.hostname, port).into_iter().collect();
-    let cluster = name::outbound(port, "", &service.hostname);
-    let action = RouteAction {
-        retry_policy: retry::default(view.snapshot.mesh_config(), false),
-        hash_policy,
-        append_x_forwarded_host: super::forwards_host(view),
-        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.to_string())),
-        ..sent_within(None)
-    };
-    let route = Route {
-        name: "default".to_owned(),
-        r#match: Some(matching::everything()),
-        decorator: Some(Decorator { operation: format!("{}:{port}/*", service.hostname), propagate: None }),
-        action: Some(Action::Route(action)),
-        ..Default::default()
-    };
-    route.encode_to_vec()
+/// The routes of services without virtual service, and what all of them have in common.
+pub(super) struct Usual<'v> {
+    view: &'v View,
+    everything: Bytes,
+    retry_policy: Bytes,
+    forwards_host: bool,
+}
+
+impl<'v> Usual<'v> {
+    /// What the routes of a proxy have in common.
+    pub fn new(view: &'v View) -> Self {
+        let retry_policy = retry::default(view.snapshot.mesh_config(), false);
+        Self {
+            view,
+            everything: matching::everything().encode_to_vec().into(),
+            retry_policy: retry_policy.map(|p| p.encode_to_vec().into()).unwrap_or_default(),
+            forwards_host: super::forwards_host(view),
+        }
+    }
+
+    /// The only route of a service: to its cluster (istiod: `BuildDefaultHTTPOutboundRoute`).
+    pub fn to_service(&self, service: &Service, port: u32) -> Bytes {
+        let hostname = &service.hostname;
+        let action = ClusterAction {
+            cluster: name::outbound(port, "", hostname).to_string(),
+            timeout: Some(Duration::default()),
+            retry_policy: self.retry_policy.clone(),
+            hash_policy: hash::of_service(self.view, hostname, port).into_iter().collect(),
+            max_grpc_timeout: Some(Duration::default()),
+            append_x_forwarded_host: self.forwards_host,
+        };
+        let route = ClusterRoute {
+            r#match: self.everything.clone(),
+            route: Some(action),
+            decorator: Some(Decorator { operation: format!("{hostname}:{port}/*"), propagate: None }),
+            name: "default".to_owned(),
+        };
+        route.encode_to_vec().into()
+    }
 }
 
 /// The host for requests that no service takes: sent on as they came, to the `egressProxy`, or refused
