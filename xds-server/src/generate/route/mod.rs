@@ -8,13 +8,16 @@ mod filters;
 mod hash;
 mod headers;
 mod matching;
+mod naming;
 pub(crate) mod retry;
 pub(crate) mod rule;
+mod table;
 mod usual;
 
 use super::view::View;
 
-pub(crate) use configuration::{LONGEST_BODY, configuration, of_grpc_port, with_port};
+pub(crate) use configuration::{LONGEST_BODY, configuration, of_grpc_port};
+pub(crate) use naming::with_port;
 
 /// Whether upstreams are told the host that was asked for.
 fn forwards_host(view: &View) -> bool {
