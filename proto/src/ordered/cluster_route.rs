@@ -39,7 +39,7 @@ pub struct ClusterAction {
     #[prost(message, repeated, tag = "15")]
     pub hash_policy: Vec<HashPolicy>,
     /// The longest time that a gRPC client may ask for.
-    #[prost(message, optional, tag = "24")]
+    #[prost(message, optional, tag = "23")]
     pub max_grpc_timeout: Option<Duration>,
     /// Whether upstreams are told the host that was asked for.
     #[prost(bool, tag = "38")]

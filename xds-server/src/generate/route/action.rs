@@ -31,7 +31,7 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
     let mut changes = Changes::of(http.headers.as_ref());
     let destinations: Vec<(&Destination, &HttpRouteDestination)> =
         http.route.iter().filter_map(|r| Some((r.destination.as_ref()?, r))).collect();
-    let (specifier, hashed) = if let [(only, route)] = destinations[..] {
+    let (specifier, reached) = if let [(only, route)] = destinations[..] {
         changes.extend(Changes::of(route.headers.as_ref()));
         (ClusterSpecifier::Cluster(cluster(context, only)), vec![only])
     } else {
@@ -41,7 +41,7 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
             ClusterSpecifier::WeightedClusters(WeightedCluster { clusters, ..Default::default() });
         (specifier, weighted.map(|(to, _)| *to).collect())
     };
-    let hashes: Vec<_> = hashed.iter().filter_map(|to| hash::of_destination(context.view, to)).collect();
+    let hashes: Vec<_> = reached.iter().filter_map(|to| hash::of_destination(context.view, to)).collect();
     let is_hashed = destinations.len() == 1 && !hashes.is_empty();
     let retry_policy = match &http.retries {
         Some(retries) => retry::of(retries, is_hashed),

@@ -31,16 +31,6 @@ impl Domain {
     pub fn with_port(&self, port: u32) -> Self {
         Self { text: format!("{}:{port}", self.text), ..*self }
     }
-
-    /// Puts after every domain the same with the port.
-    pub fn add_port(&mut self, port: u32) {
-        let both = |domain: String| {
-            let with = format!("{domain}:{port}");
-            [domain, with]
-        };
-        self.all = std::mem::take(&mut self.all).into_iter().flat_map(both).collect();
-        self.forms = std::mem::take(&mut self.forms).into_iter().flat_map(both).collect();
-    }
 }
 
 /// The domains of a service in order, without ports: its names, then for a headless one its pods' by a wildcard, then

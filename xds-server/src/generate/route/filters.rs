@@ -32,11 +32,7 @@ pub(super) fn fault(written: &Fault) -> HttpFault {
                 ..Default::default()
             },
         };
-        Some(FaultDelay {
-            percentage: Some(percentage),
-            fault_delay_secifier: Some(fixed),
-            ..Default::default()
-        })
+        Some(FaultDelay { percentage: Some(percentage), fault_delay_secifier: Some(fixed) })
     });
     let abort = written.abort.as_ref().and_then(|abort| {
         // Of both the last that the API lists counts, as protobuf reads a `oneof`.

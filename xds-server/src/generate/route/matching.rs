@@ -248,12 +248,14 @@ mod tests {
 
     #[test]
     fn conditions_are_sorted_and_catch_all_has_none() {
-        let conditions = |names: &[&str]| names.iter().map(|n| (ArcStr::from(*n), given(None, None, None)));
+        let conditions = |names: &[&str]| -> IndexMap<ArcStr, StringMatch> {
+            names.iter().map(|n| (ArcStr::from(*n), given(None, None, None))).collect()
+        };
         let matched = HttpMatch {
-            headers: conditions(&["c", "a", "@request.auth.claims.z"]).collect(),
-            without_headers: conditions(&["b", "@request.auth.claims.y"]).collect(),
+            headers: conditions(&["c", "a", "@request.auth.claims.z"]),
+            without_headers: conditions(&["b", "@request.auth.claims.y"]),
             method: Some(given(Some("GET"), None, None)),
-            query_params: conditions(&["q", "p"]).collect(),
+            query_params: conditions(&["q", "p"]),
             ..HttpMatch::default()
         };
         let out = route_match(&matched);

@@ -12,6 +12,8 @@ mod naming;
 pub(crate) mod retry;
 pub(crate) mod rule;
 mod table;
+#[cfg(test)]
+mod tests;
 mod usual;
 
 use super::view::View;

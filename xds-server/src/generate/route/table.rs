@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use arcstr::ArcStr;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use xdslab_mesh::VirtualServiceRule;
@@ -25,6 +26,7 @@ pub(super) struct Table<'v> {
     /// Port of the services; 0 for all ports.
     pub port: u32,
     egress: &'v EgressScope,
+    of_one_host: bool,
     /// Services by host; of several with one host the last.
     services: IndexMap<&'v str, &'v Arc<Service>>,
     /// Of those that a virtual service covers by a wildcard more closely than all others do: hosts by the address of the
@@ -57,13 +59,8 @@ impl<'v> Table<'v> {
     /// What serves one host of a port.
     pub fn of_host(view: &'v View, host: &str, port: u32) -> Option<Self> {
         let mut table = Self::empty(view, port, "")?;
-        let services = &table.egress.services;
-        // The only listener's services are most often those of the scope, which are found by host.
-        let service = if std::ptr::eq::<[_]>(view.scope.services(), &**services) {
-            view.scope.service(host).filter(|s| s.port(port).is_some())
-        } else {
-            services.iter().rfind(|s| s.hostname == host && s.port(port).is_some())
-        };
+        table.of_one_host = true;
+        let service = table.find(host);
         table.services.extend(service.map(|s| (s.hostname.as_str(), s)));
         Some(table)
     }
@@ -73,7 +70,8 @@ impl<'v> Table<'v> {
         let declared = egress.listener.as_ref().and_then(|l| l.port.as_ref());
         let is_proxy = declared.is_some_and(|p| Protocol::from_word(&p.protocol) == Protocol::HttpProxy);
         let port = if is_proxy { 0 } else { port };
-        Some(Self { view, port, egress, services: IndexMap::new(), covered: OnceLock::new() })
+        let (services, covered) = (IndexMap::new(), OnceLock::new());
+        Some(Self { view, port, egress, of_one_host: false, services, covered })
     }
 
     /// Virtual services in order, then the services that none of them tells of.
@@ -100,6 +98,23 @@ impl<'v> Table<'v> {
         let mut groups = rules.flat_map(|rule| self.of_rule(rule));
         let of_rule = groups.find(|group| !group.services.is_empty());
         of_rule.or_else(|| self.of_service(&Usual::new(self.view), service).next())
+    }
+
+    /// The service of a host that the port's routes know, were they those of all hosts.
+    fn find(&self, host: &str) -> Option<&'v Arc<Service>> {
+        let serves = |s: &&Arc<Service>| self.port == 0 || s.port(self.port).is_some();
+        let services: &'v [Arc<Service>] = &self.egress.services;
+        // The only listener's services are most often those of the scope, which are found by host.
+        if std::ptr::eq(self.view.scope.services(), services) {
+            self.view.scope.service(host).filter(serves)
+        } else {
+            services.iter().filter(serves).rfind(|s| s.hostname == host)
+        }
+    }
+
+    /// A service that is not in this table because it is that of another host.
+    fn find_beside(&self, host: &str) -> Option<&'v Arc<Service>> {
+        self.of_one_host.then(|| self.find(host))?
     }
 
     fn place(&self, host: &str) -> Option<usize> {
@@ -143,7 +158,7 @@ impl<'v> Table<'v> {
         if by_port.is_empty() {
             return Vec::new();
         }
-        let service = |host: &str| self.services.get(host).copied();
+        let service = |host: &str| self.services.get(host).copied().or_else(|| self.find_beside(host));
         let context =
             RuleContext { view: self.view, gateway: MESH, port: self.port, tls: false, service: &service };
         let routes: Vec<Bytes> = routes(&context, rule).into_iter().map(|r| r.body).collect();
@@ -158,7 +173,7 @@ impl<'v> Table<'v> {
     /// under a wildcard that no virtual service covers more closely (istiod: `separateVSHostsAndServices`).
     fn hosts_of(&self, rule: &'v Arc<VirtualServiceRule>) -> (Vec<&'v str>, Vec<&'v Arc<Service>>) {
         let (mut hosts, mut services) = (Vec::new(), Vec::new());
-        let all = || rule.spec.hosts.iter().map(|host| host.as_str());
+        let all = || rule.spec.hosts.iter().map(ArcStr::as_str);
         for host in all().filter(|host| !is_wildcard(host)) {
             match self.services.get(host) {
                 Some(service) => services.push(*service),
