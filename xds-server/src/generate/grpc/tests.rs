@@ -302,3 +302,30 @@ fn a_server_takes_tls_or_plaintext_and_never_both() {
         assert_eq!(got[0]["address"]["socket_address"], json!({"address": "0.0.0.0", "port_value": 70}));
     }
 }
+
+#[test]
+fn a_server_enforces_every_rule_as_it_is_written() {
+    let policy = |name: &str, spec: Value| object("security.istio.io/v1", "AuthorizationPolicy", name, spec);
+    let caller = "cluster.local/ns/front/sa/caller";
+    let from = json!({"from": [{"source": {"principals": [caller]}}]});
+    let mut tried_out = policy("dry", json!({"action": "DENY", "rules": [from, from]}));
+    tried_out["metadata"]["annotations"] = json!({"istio.io/dry-run": "true"});
+    let mut aliases = object("v1", "ConfigMap", "istio", Value::Null);
+    aliases["metadata"]["namespace"] = "istio-system".into();
+    aliases["data"] = json!({"mesh": "trustDomain: td1\ntrustDomainAliases: [td2]\n"});
+    let audit = policy("audit", json!({"action": "AUDIT", "rules": [{}]}));
+    let own = "xds.istio.io/grpc/lds/inbound/0.0.0.0:70";
+    let filters = |objects: &[Value]| {
+        let got = asked(&view(objects), &ResourceType::Listener, &[own]);
+        got[0]["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"].as_array().unwrap().clone()
+    };
+    let got = filters(&[aliases, tried_out, policy("nobody", json!({})), audit]);
+    assert_eq!(names(&got), ["envoy.filters.http.rbac.DENY", "envoy.filters.http.router"]);
+    let rules = &got[0]["typed_config"]["rules"];
+    assert_eq!(rules["action"], "DENY");
+    let of =
+        |rule: &str| rules["policies"][rule]["principals"][0]["and_ids"]["ids"][0]["or_ids"]["ids"].clone();
+    let exact = json!([{"authenticated": {"principal_name": {"exact": format!("spiffe://{caller}")}}}]);
+    assert_eq!([of("front-dry-0"), of("front-dry-1")], [exact.clone(), exact]);
+    assert_eq!(names(&filters(&[])), ["envoy.filters.http.router"]);
+}

@@ -107,16 +107,18 @@ impl<'v> Authorization<'v> {
         (http, tcp)
     }
 
-    /// What a gRPC server denies, then what it allows.
-    pub fn for_grpc(&self) -> Vec<HttpFilter> {
+    /// What a gRPC server denies, then what it allows: policies that are tried out are enforced too, and principals are
+    /// not written for other trust domains (istiod: `buildRBAC` in `pilot/pkg/networking/grpcgen/lds.go`).
+    pub fn for_grpc(self) -> Vec<HttpFilter> {
         use AuthorizationAction::{Allow, Deny};
+        let this = Self { trust_domains: TrustDomains::unknown(), ..self };
         let filters =
             [(Deny, Action::Deny, "envoy.filters.http.rbac.DENY"), (Allow, Action::Allow, HTTP_RBAC)];
         let of_action = filters.into_iter().filter_map(|(action, envoys, name)| {
             let mut policies = BTreeMap::new();
-            for policy in self.policies.iter().filter(|p| p.spec.action == action) {
+            for policy in this.policies.iter().filter(|p| p.spec.action == action) {
                 let (namespace, own) = (&policy.meta.namespace, &policy.meta.name);
-                for (at, made) in self.made(policy, Speech::Http) {
+                for (at, made) in this.made(policy, Speech::Http) {
                     policies.insert(format!("{namespace}-{own}-{at}"), made);
                 }
             }

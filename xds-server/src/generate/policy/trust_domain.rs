@@ -19,12 +19,17 @@ impl TrustDomains {
         Self(std::iter::once(mesh.trust_domain.clone()).chain(aliases).collect())
     }
 
+    /// None: principals are taken as they are written.
+    pub const fn unknown() -> Self {
+        Self(Vec::new())
+    }
+
     /// A principal of one of the domains, in all of them.
     pub fn principals(&self, value: &str) -> Vec<String> {
         let parts: Vec<&str> = value.split('/').collect();
         let [domain, rest @ ..] = parts.as_slice() else { return vec![value.to_owned()] };
         let is_own = *domain == CLUSTER_LOCAL || self.0.iter().any(|own| covers(own, domain));
-        if rest.len() != 4 || *domain == "*" || !is_own {
+        if self.0.is_empty() || rest.len() != 4 || *domain == "*" || !is_own {
             return vec![value.to_owned()];
         }
         let mut all = Vec::new();
