@@ -147,6 +147,7 @@ pub fn drawn() -> impl Strategy<Value = Drawn> {
         )
 }
 
+#[allow(clippy::needless_pass_by_value)] // it becomes part of the result
 fn object(api: &str, kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
     json!({"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec})
 }

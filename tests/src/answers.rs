@@ -35,8 +35,8 @@ pub fn eds_names(clusters: &Resources) -> Vec<ArcStr> {
 pub fn rds_names(listeners: &Resources) -> BTreeSet<ArcStr> {
     let mut names = BTreeSet::new();
     let mut note = |fields: &serde_json::Map<String, Value>| {
-        let named = fields.get("rds").and_then(|r| r["route_config_name"].as_str());
-        names.extend(named.map(ArcStr::from));
+        let asked = fields.get("rds").and_then(|r| r["route_config_name"].as_str());
+        names.extend(asked.map(ArcStr::from));
     };
     listeners.values().for_each(|l| walk(l, &mut note));
     names

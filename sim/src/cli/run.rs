@@ -23,6 +23,7 @@ use super::{Failure, environment};
 /// Exit code 0: all was as expected; 1: some figure was not, or something broke; 2: wrong usage, or a scenario that
 /// cannot be read; 130: interrupted, with a report of what there is.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub(super) struct Args {
     /// A scenario file, or a folder with a scenario.yaml.
     scenario: PathBuf,

@@ -113,7 +113,7 @@ impl Authorizer {
         let base = ExtAuthz {
             transport_api_version: ApiVersion::V3.into(),
             filter_enabled_metadata: Some(self.enabled("envoy.filters.http.rbac")),
-            status_on_error: self.status.clone(),
+            status_on_error: self.status,
             ..Default::default()
         };
         let config = match &self.settings {

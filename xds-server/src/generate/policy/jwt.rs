@@ -15,7 +15,7 @@ use xdslab_proto::filter::http::jwt_authn::{
 };
 use xdslab_proto::filter::network::http_connection_manager::HttpFilter;
 use xdslab_proto::ordered::JwtAuthentication;
-use xdslab_proto::protobuf::Any;
+use xdslab_proto::protobuf::{Any, Empty};
 use xdslab_proto::route::{RouteMatch, route_match::PathSpecifier};
 use xdslab_proto::{Message, Name};
 
@@ -114,7 +114,7 @@ fn provider(rule: &JwtRule, is_gateway: bool) -> JwtProvider {
 fn requirement(names: &[String]) -> JwtRequirement {
     let by = |name: &String| of(RequiresType::ProviderName(name.clone()));
     let any = |requirements| of(RequiresType::RequiresAny(JwtRequirementOrList { requirements }));
-    let optional = |name: &String| any(vec![by(name), of(RequiresType::AllowMissing(Default::default()))]);
+    let optional = |name: &String| any(vec![by(name), of(RequiresType::AllowMissing(Empty::default()))]);
     if let [only] = names {
         return optional(only);
     }
