@@ -1,6 +1,7 @@
-//! Fleets of real Envoys, scenarios and their reports.
+//! Fleets of real Envoys, simulated proxies, scenarios and their reports.
 
 pub mod envoy;
 pub mod report;
 pub mod scenario;
 pub mod topology;
+pub mod wire;
