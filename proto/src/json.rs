@@ -42,6 +42,11 @@ pub enum JsonError {
     Write(#[source] serde_json::Error),
 }
 
+/// Reads the descriptors, which takes some 20 ms, so that the first message does not wait for it.
+pub fn prepare() {
+    LazyLock::force(&POOL);
+}
+
 /// The JSON form of an encoded message. `type_url` may have a prefix up to a `/`.
 ///
 /// Default values are left out, 64-bit numbers are texts, as protobuf's JSON form has it.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use arcstr::ArcStr;
 use clap::{Args, ValueEnum};
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 use xdslab_mesh::{Mesh, Proxy};
-use xdslab_proto::json::to_json;
+use xdslab_proto::json::{prepare, to_json};
 use xdslab_protocol::{Resource, ResourceType};
 
 use super::{columns, pods};
@@ -67,6 +68,7 @@ pub struct ConfigArgs {
 /// # Errors
 /// When the files cannot be read, or the proxy is none of the mesh's pods.
 pub fn run(args: &ConfigArgs) -> Result<()> {
+    rayon::spawn(prepare);
     let view = view(&args.files, &args.proxy, args.stock)?;
     let answers = Answers::new(&view);
     println!("{}", written(&answers, args.what, args.output)?.trim_end());
@@ -128,7 +130,8 @@ impl<'v> Answers<'v> {
         };
         let json =
             |r: &Resource| to_json(resource_type.type_url(), &r.body).with_context(|| r.name.to_string());
-        set.iter().map(|r| Ok((r.name.clone(), json(r)?))).collect()
+        let resources: Vec<_> = set.iter().collect();
+        resources.into_par_iter().map(|r| Ok((r.name.clone(), json(r)?))).collect()
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use xdslab_mesh::object::{Object, ObjectKey};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Entry, Flaw, Outcome, entries};
 use super::problem::{Problem, Severity};
 use super::scan::Look;
-use super::yaml::documents;
+use super::yaml::{Document, documents};
 
 /// An object and where it stands.
 #[derive(Clone, Debug)]
@@ -112,11 +113,12 @@ impl File {
         }
         let known: BTreeMap<u64, Arc<Vec<Entry>>> =
             self.parts.drain(..).map(|p| (p.hash, p.entries)).collect();
-        for document in documents(text) {
+        let part = |document: &Document<'_>| {
             let hash = xxh3_64(document.text.as_bytes());
-            let entries = known.get(&hash).cloned().unwrap_or_else(|| Arc::new(entries(&document)));
-            self.parts.push(Part { hash, line: document.line, entries });
-        }
+            let entries = known.get(&hash).cloned().unwrap_or_else(|| Arc::new(entries(document)));
+            Part { hash, line: document.line, entries }
+        };
+        self.parts = documents(text).par_iter().map(part).collect();
         let before = std::mem::take(&mut self.objects);
         self.findings.clear();
         self.passed.clear();

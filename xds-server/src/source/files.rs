@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use xdslab_mesh::object::{Kind, Object, ObjectKey};
 use xdslab_mesh::{Change, ChangeSet};
 
@@ -119,13 +120,11 @@ impl FileSource {
     /// Reads those of the files found that look changed.
     pub(super) fn update(&mut self, found: &Found) -> Batch {
         let mut known: BTreeMap<_, _> = self.files.drain(..).map(|f| (f.path.clone(), f)).collect();
-        let mut is_changed = false;
-        for file in &found.files {
-            let mut kept = known.remove(&*file.path).unwrap_or_else(|| File::new(&file.path));
-            is_changed |= kept.refresh(file.look);
-            self.files.push(kept);
-        }
-        is_changed |= !known.is_empty();
+        let kept = |path: &Path| known.remove(path).unwrap_or_else(|| File::new(path));
+        self.files = found.files.iter().map(|file| &*file.path).map(kept).collect();
+        let looks = self.files.par_iter_mut().zip(&found.files);
+        let changed = looks.filter_map(|(file, found)| file.refresh(found.look).then_some(())).count();
+        let is_changed = changed > 0 || !known.is_empty();
         let changes = if is_changed { self.merge() } else { ChangeSet::default() };
         let problems = self.find_problems(found);
         let (new_problems, resolved) = came_and_went(&self.problems, &problems);
