@@ -86,6 +86,16 @@ fn each_change_concerns_what_istiod_says() {
     assert_eq!(unready.reasons.get(&Reason::Endpoint), Some(&1));
     let none = mesh.apply(apply([slice("a", &[])]));
     assert_eq!(kinds(&none), [ConfigKind::Endpoints].into(), "scaling to nothing is no new service");
+    let again = mesh.apply(apply([slice("a", &[("a-1", true)])]));
+    assert_eq!(
+        kinds(&again),
+        [ConfigKind::Endpoints].into(),
+        "nor is scaling from it, with the same account"
+    );
+    let unready = mesh.apply(apply([slice("a", &[("a-1", true), ("a-2", false)])]));
+    assert_eq!(kinds(&unready), [].into(), "one more that is not ready is nothing to tell");
+    let ready = mesh.apply(apply([slice("a", &[("a-1", true), ("a-2", true)])]));
+    assert_eq!(kinds(&ready), [ConfigKind::Endpoints].into());
 
     assert_eq!(kinds(&mesh.apply(apply([sidecar(&["./*"])]))), [ConfigKind::Sidecar].into());
     assert_eq!(kinds(&mesh.apply(delete(sidecar(&["./*"])))), [ConfigKind::Sidecar].into());

@@ -123,8 +123,8 @@ impl FileSource {
         let kept = |path: &Path| known.remove(path).unwrap_or_else(|| File::new(path));
         self.files = found.files.iter().map(|file| &*file.path).map(kept).collect();
         let looks = self.files.par_iter_mut().zip(&found.files);
-        let changed = looks.filter_map(|(file, found)| file.refresh(found.look).then_some(())).count();
-        let is_changed = changed > 0 || !known.is_empty();
+        let renewed = looks.map(|(file, found)| file.refresh(found.look)).filter(|new| *new).count();
+        let is_changed = renewed > 0 || !known.is_empty();
         let changes = if is_changed { self.merge() } else { ChangeSet::default() };
         let problems = self.find_problems(found);
         let (new_problems, resolved) = came_and_went(&self.problems, &problems);

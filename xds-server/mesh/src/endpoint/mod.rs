@@ -13,7 +13,7 @@ use arcstr::ArcStr;
 
 pub(crate) use entries::{WorkloadEntries, entry_port, external_endpoints, selected_entries, selects};
 pub(crate) use pods::{PodEntry, Pods};
-pub(crate) use slices::{Slices, kubernetes_endpoints};
+pub(crate) use slices::{SERVICE_NAME, Slices, kubernetes_endpoints};
 pub(crate) use workload::with_topology;
 
 use crate::locality::Locality;

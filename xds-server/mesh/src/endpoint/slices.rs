@@ -11,7 +11,8 @@ use crate::object::Labels;
 use crate::object::kubernetes::{EndpointSlice, SliceConditions, SliceEndpoint};
 use crate::service::Service;
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+/// Label of an `EndpointSlice`: the name of its Service.
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// Slices by namespace and Service, each Service's in order of their names.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,10 @@
 //! What a change concerns: istiod's push request (`pilot/pkg/model/push_context.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arcstr::ArcStr;
 
-use crate::endpoint::EndpointSet;
+use crate::endpoint::{Endpoint, EndpointSet, Health};
 use crate::object::ObjectKey;
 use crate::rules::{ConfigKey, ConfigKind};
 use crate::service::Service;
@@ -97,19 +97,22 @@ impl Effects {
         *self.reasons.entry(reason).or_default() += 1;
     }
 
-    /// Endpoints of a host became `after`: a new host or a new set of accounts concerns its clusters too, for
-    /// they name the accounts (istiod: `UpdateServiceEndpoints`).
+    /// Endpoints of a host changed by so much.
     pub(super) fn endpoints(
         &mut self,
         hostname: ArcStr,
         namespace: ArcStr,
-        before: Option<&EndpointSet>,
-        after: &EndpointSet,
+        extent: Extent,
         headless: Option<Headless>,
     ) {
-        let full = before.is_none_or(|b| b.accounts != after.accounts && !after.endpoints.is_empty());
-        let kind = if full { ConfigKind::ServiceEntry } else { ConfigKind::Endpoints };
-        self.add(kind, hostname.clone(), namespace.clone(), Reason::Endpoint);
+        let kind = match extent {
+            Extent::Nothing => None,
+            Extent::Endpoints => Some(ConfigKind::Endpoints),
+            Extent::Service => Some(ConfigKind::ServiceEntry),
+        };
+        if let Some(kind) = kind {
+            self.add(kind, hostname.clone(), namespace.clone(), Reason::Endpoint);
+        }
         match headless {
             Some(Headless::Http) => {
                 self.add(ConfigKind::DnsName, hostname, namespace, Reason::HeadlessEndpoint);
@@ -118,6 +121,50 @@ impl Effects {
                 self.add(ConfigKind::ServiceEntry, hostname, namespace, Reason::HeadlessEndpoint);
             }
             None => {}
+        }
+    }
+}
+
+/// How much a change of a host's endpoints concerns (istiod: `UpdateServiceEndpoints` in `endpointshards.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Nobody: at most endpoints that are not ready came.
+    Nothing,
+    /// Those that have the endpoints.
+    Endpoints,
+    /// Its clusters too: they name the accounts, and they are sent with the first endpoints that there ever are.
+    Service,
+}
+
+impl Extent {
+    /// The endpoints became `after`. `accounts` are those of the last that there were; none, if there never were any.
+    pub(super) fn of(
+        before: Option<&EndpointSet>,
+        after: &EndpointSet,
+        accounts: Option<&[ArcStr]>,
+        sends_unhealthy: bool,
+    ) -> Self {
+        let Some(accounts) = accounts.filter(|_| !after.endpoints.is_empty()) else {
+            return if after.endpoints.is_empty() { Self::Endpoints } else { Self::Service };
+        };
+        if *accounts != *after.accounts {
+            return Self::Service;
+        }
+        let Some(before) = before.filter(|set| !set.endpoints.is_empty()) else { return Self::Endpoints };
+        let by_place = |set: &EndpointSet| -> HashMap<_, _> {
+            let place = |e: &Endpoint| (e.address.clone(), e.port, e.service_port_name.clone());
+            set.endpoints.iter().map(|e| (place(e), e.clone())).collect()
+        };
+        let (old, new) = (by_place(before), by_place(after));
+        let counts = |place, endpoint: &Endpoint| match old.get(place) {
+            Some(old) => old != endpoint,
+            None => endpoint.health != Health::Unhealthy || sends_unhealthy,
+        };
+        let is_gone = old.keys().any(|place| !new.contains_key(place));
+        if is_gone || new.iter().any(|(place, endpoint)| counts(place, endpoint)) {
+            Self::Endpoints
+        } else {
+            Self::Nothing
         }
     }
 }

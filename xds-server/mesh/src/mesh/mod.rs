@@ -1,24 +1,27 @@
 //! The one writer of a mesh: takes changes, tells what they concern, makes snapshots.
 
+mod dirty;
 mod effects;
 mod store;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arcstr::ArcStr;
 
+use dirty::Dirty;
 pub use effects::{Effects, Reason};
+use effects::{Extent, Headless};
 
 use crate::change::{Change, ChangeSet};
 use crate::endpoint::{EndpointIndex, EndpointSet, Pods, Slices, WorkloadEntries};
 use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
 use crate::object::istio::ProxyConfig;
-use crate::object::{Kind, Object, ObjectKey};
+use crate::object::{Kind, ObjectKey};
 use crate::rules::{
-    ByNamespace, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+    ByNamespace, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
 };
-use crate::service::{Registry, Resolution};
+use crate::service::{Registry, Resolution, TrafficDistribution};
 use crate::snapshot::{Parts, Snapshot};
 use crate::targets::TargetIndex;
 pub(crate) use store::DOMAIN;
@@ -36,6 +39,8 @@ pub struct Mesh {
     pods: Arc<Pods>,
     entries: Arc<WorkloadEntries>,
     endpoints: Arc<EndpointIndex>,
+    /// Accounts of the last endpoints that each host had, for as long as there is such a host.
+    accounts: BTreeMap<(ArcStr, ArcStr), Vec<ArcStr>>,
     stale: BTreeSet<Part>,
     last: Option<Arc<Snapshot>>,
 }
@@ -85,6 +90,7 @@ impl Mesh {
             pods: Arc::default(),
             entries: Arc::default(),
             endpoints: Arc::default(),
+            accounts: BTreeMap::new(),
             stale: Part::ALL.into(),
             last: None,
         }
@@ -246,7 +252,7 @@ impl Mesh {
         let mut fresh = Vec::new();
         for namespace in &namespaces {
             if self.store.selects(&mesh, namespace) {
-                self.namespace_endpoints(namespace, &slices, &mut fresh);
+                self.namespace_endpoints(namespace, &slices, &dirty.slices, &mut fresh);
             }
         }
         let index = Arc::make_mut(&mut self.endpoints);
@@ -256,31 +262,38 @@ impl Mesh {
             let gone = index.0.extract_if(.., |(_, ns), _| namespaces.contains(ns));
             gone.collect()
         };
-        for (key, set, headless) in fresh {
+        for Fresh { key, set, headless, sends_unhealthy, is_touched } in fresh {
             let before = old.remove(&key);
-            match before {
-                Some(before) if *before == set => {
-                    index.0.insert(key, before);
-                }
-                before => {
-                    let (hostname, namespace) = key.clone();
-                    effects.endpoints(hostname, namespace, before.as_deref(), &set, headless);
-                    index.0.insert(key, Arc::new(set));
-                }
+            let is_same = before.as_deref() == Some(&set);
+            // Whoever has no endpoints is told again when a slice says so.
+            if !is_same || (is_touched && (set.endpoints.is_empty() || headless.is_some())) {
+                let known = self.accounts.get(&key).map(Vec::as_slice);
+                let extent = match &before {
+                    None if set.endpoints.is_empty() && !is_touched => Extent::Nothing,
+                    before => Extent::of(before.as_deref(), &set, known, sends_unhealthy),
+                };
+                let (hostname, namespace) = key.clone();
+                effects.endpoints(hostname, namespace, extent, headless);
             }
+            if !set.endpoints.is_empty() && self.accounts.get(&key) != Some(&set.accounts) {
+                self.accounts.insert(key.clone(), set.accounts.clone());
+            }
+            index.0.insert(key, before.filter(|_| is_same).unwrap_or_else(|| Arc::new(set)));
         }
+        old.keys().for_each(|gone| drop(self.accounts.remove(gone)));
     }
 
-    #[allow(clippy::type_complexity)]
     fn namespace_endpoints(
         &self,
         namespace: &ArcStr,
         slices: &Slices,
-        out: &mut Vec<((ArcStr, ArcStr), EndpointSet, Option<effects::Headless>)>,
+        touched: &BTreeSet<(ArcStr, ArcStr)>,
+        out: &mut Vec<Fresh>,
     ) {
         let mut by_host: indexmap::IndexMap<ArcStr, Vec<crate::endpoint::Endpoint>> =
             indexmap::IndexMap::new();
-        let mut headless = std::collections::BTreeMap::new();
+        let mut headless = BTreeMap::new();
+        let (mut sending, mut told) = (BTreeSet::new(), BTreeSet::new());
         let mut entries: Vec<_> = self.store.service_entries.of_namespace(namespace).collect();
         entries.sort_by_key(|e| (e.meta.creation_timestamp, e.meta.name.clone()));
         for entry in entries {
@@ -297,118 +310,41 @@ impl Mesh {
                 let endpoints = by_host.entry(service.hostname.clone()).or_default();
                 // istiod keeps no endpoints of a Service that it shows to nobody.
                 if !service.export_to.contains("~") {
+                    if touched.contains(&(service.hostname.clone(), namespace.clone())) {
+                        told.insert(service.hostname.clone());
+                    }
                     endpoints.extend(kubernetes_endpoints(service, slices, &self.pods));
                     endpoints.extend(selected_entries(object, &self.entries));
                 }
+                if service.traffic_distribution != TrafficDistribution::Any {
+                    sending.insert(service.hostname.clone());
+                }
                 if service.resolution == Resolution::Passthrough {
-                    headless.insert(service.hostname.clone(), effects::Headless::of(service));
+                    headless.insert(service.hostname.clone(), Headless::of(service));
                 }
             }
         }
         for (host, endpoints) in by_host {
-            let headless = headless.remove(&host);
-            out.push(((host, namespace.clone()), EndpointSet::new(endpoints), headless));
+            out.push(Fresh {
+                headless: headless.remove(&host),
+                sends_unhealthy: sending.contains(&host),
+                is_touched: told.contains(&host),
+                set: EndpointSet::new(endpoints),
+                key: (host, namespace.clone()),
+            });
         }
     }
 }
 
-/// What a set of changes touches.
-#[derive(Debug, Default)]
-struct Dirty {
-    everything: bool,
-    /// Services and `ServiceEntries` whose model must be made anew.
-    services: BTreeSet<ObjectKey>,
-    /// Namespaces whose labels or annotations changed.
-    namespaces: BTreeSet<ArcStr>,
-    /// Namespaces whose endpoints must be made anew.
-    endpoints: BTreeSet<ArcStr>,
-    pods: BTreeSet<(ArcStr, ArcStr)>,
-    entries: bool,
-    parts: BTreeSet<Part>,
-}
-
-impl Dirty {
-    fn note(
-        &mut self,
-        key: &ObjectKey,
-        before: Option<&Object>,
-        after: Option<&Object>,
-        effects: &mut Effects,
-    ) {
-        let namespace = &key.namespace;
-        match key.kind {
-            Kind::ConfigMap => {
-                self.everything = true;
-                effects.force(Reason::Global);
-            }
-            Kind::Namespace => {
-                self.namespaces.insert(key.name.clone());
-                let labels = |o: Option<&Object>| o.map(|o| o.meta().labels.clone());
-                if labels(before) != labels(after) {
-                    self.everything = true;
-                }
-            }
-            Kind::Node => {
-                self.everything = true;
-            }
-            Kind::Service | Kind::ServiceEntry => {
-                self.services.insert(key.clone());
-                self.endpoints.insert(namespace.clone());
-                self.parts.insert(Part::Targets);
-                if key.kind == Kind::Service {
-                    // Whatever changed: the ports of its pods, which only their own proxies know, may be among it.
-                    let hostname = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", key.name);
-                    effects.add(ConfigKind::ServiceEntry, hostname, namespace.clone(), Reason::Service);
-                }
-            }
-            Kind::EndpointSlice => {
-                self.endpoints.insert(namespace.clone());
-            }
-            Kind::Pod => {
-                self.pods.insert((namespace.clone(), key.name.clone()));
-                self.endpoints.insert(namespace.clone());
-                effects.proxies.insert((namespace.clone(), key.name.clone()));
-            }
-            Kind::WorkloadEntry => {
-                self.entries = true;
-                self.endpoints.insert(namespace.clone());
-            }
-            Kind::VirtualService => {
-                self.parts.insert(Part::VirtualServices);
-                effects.config(ConfigKind::VirtualService, key);
-            }
-            Kind::DestinationRule => {
-                self.parts.insert(Part::DestinationRules);
-                effects.config(ConfigKind::DestinationRule, key);
-            }
-            Kind::Sidecar => {
-                self.parts.insert(Part::Sidecars);
-                effects.config(ConfigKind::Sidecar, key);
-            }
-            Kind::PeerAuthentication => {
-                self.parts.insert(Part::PeerAuthentications);
-                effects.config(ConfigKind::PeerAuthentication, key);
-            }
-            Kind::AuthorizationPolicy => {
-                self.parts.insert(Part::AuthorizationPolicies);
-                effects.config(ConfigKind::AuthorizationPolicy, key);
-            }
-            Kind::RequestAuthentication => {
-                self.parts.insert(Part::RequestAuthentications);
-                effects.config(ConfigKind::RequestAuthentication, key);
-            }
-            Kind::Telemetry => {
-                self.parts.insert(Part::Telemetries);
-                effects.config(ConfigKind::Telemetry, key);
-            }
-            Kind::Gateway => {
-                self.parts.insert(Part::Gateways);
-                effects.config(ConfigKind::Gateway, key);
-            }
-            // Made into Pods by the source; istiod does not read them.
-            Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
-        }
-    }
+/// The endpoints of a host, made anew.
+struct Fresh {
+    key: (ArcStr, ArcStr),
+    set: EndpointSet,
+    headless: Option<Headless>,
+    /// Whether clients are sent those that are not ready, whatever their rules say.
+    sends_unhealthy: bool,
+    /// Whether a slice of it changed.
+    is_touched: bool,
 }
 
 impl Registry {

@@ -1,0 +1,117 @@
+//! What a set of changes touches, and so what must be made anew.
+
+use std::collections::BTreeSet;
+
+use arcstr::ArcStr;
+
+use super::Part;
+use super::effects::{Effects, Reason};
+use super::store::DOMAIN;
+use crate::endpoint::SERVICE_NAME;
+use crate::object::{Kind, Object, ObjectKey};
+use crate::rules::ConfigKind;
+
+/// What a set of changes touches.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    pub(super) everything: bool,
+    /// Services and `ServiceEntries` whose model must be made anew.
+    pub(super) services: BTreeSet<ObjectKey>,
+    /// Namespaces whose labels or annotations changed.
+    pub(super) namespaces: BTreeSet<ArcStr>,
+    /// Namespaces whose endpoints must be made anew.
+    pub(super) endpoints: BTreeSet<ArcStr>,
+    /// Hosts of which a slice changed.
+    pub(super) slices: BTreeSet<(ArcStr, ArcStr)>,
+    pub(super) pods: BTreeSet<(ArcStr, ArcStr)>,
+    pub(super) entries: bool,
+    pub(super) parts: BTreeSet<Part>,
+}
+
+impl Dirty {
+    pub(super) fn note(
+        &mut self,
+        key: &ObjectKey,
+        before: Option<&Object>,
+        after: Option<&Object>,
+        effects: &mut Effects,
+    ) {
+        let namespace = &key.namespace;
+        match key.kind {
+            Kind::ConfigMap => {
+                self.everything = true;
+                effects.force(Reason::Global);
+            }
+            Kind::Namespace => {
+                self.namespaces.insert(key.name.clone());
+                let labels = |o: Option<&Object>| o.map(|o| o.meta().labels.clone());
+                if labels(before) != labels(after) {
+                    self.everything = true;
+                }
+            }
+            Kind::Node => {
+                self.everything = true;
+            }
+            Kind::Service | Kind::ServiceEntry => {
+                self.services.insert(key.clone());
+                self.endpoints.insert(namespace.clone());
+                self.parts.insert(Part::Targets);
+                if key.kind == Kind::Service {
+                    // Whatever changed: the ports of its pods, which only their own proxies know, may be among it.
+                    let hostname = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", key.name);
+                    effects.add(ConfigKind::ServiceEntry, hostname, namespace.clone(), Reason::Service);
+                }
+            }
+            Kind::EndpointSlice => {
+                self.endpoints.insert(namespace.clone());
+                let services = [before, after].into_iter().flatten();
+                let services = services.filter_map(|o| o.meta().labels.get(SERVICE_NAME));
+                let host = |service| arcstr::format!("{service}.{namespace}.svc.{DOMAIN}");
+                self.slices.extend(services.map(|service| (host(service), namespace.clone())));
+            }
+            Kind::Pod => {
+                self.pods.insert((namespace.clone(), key.name.clone()));
+                self.endpoints.insert(namespace.clone());
+                effects.proxies.insert((namespace.clone(), key.name.clone()));
+            }
+            Kind::WorkloadEntry => {
+                self.entries = true;
+                self.endpoints.insert(namespace.clone());
+            }
+            Kind::VirtualService => {
+                self.parts.insert(Part::VirtualServices);
+                effects.config(ConfigKind::VirtualService, key);
+            }
+            Kind::DestinationRule => {
+                self.parts.insert(Part::DestinationRules);
+                effects.config(ConfigKind::DestinationRule, key);
+            }
+            Kind::Sidecar => {
+                self.parts.insert(Part::Sidecars);
+                effects.config(ConfigKind::Sidecar, key);
+            }
+            Kind::PeerAuthentication => {
+                self.parts.insert(Part::PeerAuthentications);
+                effects.config(ConfigKind::PeerAuthentication, key);
+            }
+            Kind::AuthorizationPolicy => {
+                self.parts.insert(Part::AuthorizationPolicies);
+                effects.config(ConfigKind::AuthorizationPolicy, key);
+            }
+            Kind::RequestAuthentication => {
+                self.parts.insert(Part::RequestAuthentications);
+                effects.config(ConfigKind::RequestAuthentication, key);
+            }
+            Kind::Telemetry => {
+                self.parts.insert(Part::Telemetries);
+                effects.config(ConfigKind::Telemetry, key);
+            }
+            Kind::Gateway => {
+                self.parts.insert(Part::Gateways);
+                effects.config(ConfigKind::Gateway, key);
+            }
+            // Made into Pods by the source; istiod does not read them.
+            Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
+        }
+    }
+}
