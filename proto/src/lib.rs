@@ -1,5 +1,6 @@
 //! Short names over Envoy's protobuf types, messages that Envoy's published types lack, and their JSON form.
 
+pub mod adapter;
 pub mod istio;
 pub mod json;
 pub mod ordered;

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod generate;
 pub mod identity;
+mod listen;
 pub mod observe;
 pub mod push;
 pub mod serve;

@@ -6,29 +6,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::transport::server::TcpIncoming;
 use xdslab_mesh::{ChangeSet, Effects, Mesh};
 use xdslab_protocol::Semantics;
 
 use crate::identity::{Account, Identities, IdentityOptions, RootError};
+use crate::listen::{listen, serve_discovery, serve_grpc, serve_http};
 use crate::observe::{Event, Happening};
 use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
-use crate::serve::{ConnectionStatus, Hub, SECRETS, SERVICES, router, routes};
+use crate::serve::{ConnectionStatus, Hub, States, adapter, routes, stated};
 use crate::source::{Batch, FileSource, Pace, Problem, SourceError, watch};
 
 /// Changes that may wait to be taken in.
 const WAITING: usize = 16;
-/// Between two pings on a silent connection, as istiod's default.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-/// How long a ping may go unanswered, as istiod's default.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Streams on one connection, as istiod's default.
-const MAX_STREAMS: u32 = 100_000;
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -45,6 +38,8 @@ pub struct Config {
     pub identity: IdentityOptions,
     /// How long streams and connections may take to end at the shutdown.
     pub grace: Duration,
+    /// Where the adapter of a conformance harness listens, if it does. What it sets is then served in place of a mesh.
+    pub adapter: Option<SocketAddr>,
     /// Files and folders of the mesh, watched; none for a mesh that only [`Server::apply`] fills.
     pub files: Vec<PathBuf>,
 }
@@ -55,6 +50,7 @@ impl Default for Config {
         Self {
             grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
             http: None,
+            adapter: None,
             debounce: DebounceOptions::default(),
             semantics: Semantics::default(),
             identity: IdentityOptions::default(),
@@ -108,6 +104,7 @@ pub struct Server {
     hub: Arc<Hub>,
     grpc: SocketAddr,
     http: Option<SocketAddr>,
+    adapter: Option<SocketAddr>,
     problems: Vec<Problem>,
     changes: mpsc::Sender<ChangeSet>,
     grace: Duration,
@@ -135,6 +132,14 @@ impl Server {
             http_addr = Some(address);
             tasks.spawn(serve_http(listener, hub.clone(), cancel.clone()));
         }
+        let (mut services, mut adapter_addr) = (routes(&hub), None);
+        if let Some(address) = config.adapter {
+            let (listener, address) = listen(address).await?;
+            let states = Arc::new(States::default());
+            services = stated(&hub, &states);
+            adapter_addr = Some(address);
+            tasks.spawn(serve_grpc(listener, adapter(&states), cancel.clone()));
+        }
         if !config.files.is_empty() {
             let (source, batch) = FileSource::load(config.files)?;
             problems = batch.problems;
@@ -149,12 +154,13 @@ impl Server {
             batches: 0,
         };
         pipeline.push(Effects { forced: true, ..Effects::default() }, Instant::now());
-        tasks.spawn(serve_grpc(grpc, hub.clone(), cancel.clone()));
+        tasks.spawn(serve_discovery(grpc, services, cancel.clone()));
         tasks.spawn(pipeline.run(incoming, cancel));
         Ok(Self {
             hub,
             grpc: grpc_addr,
             http: http_addr,
+            adapter: adapter_addr,
             problems,
             changes,
             grace: config.grace,
@@ -171,6 +177,11 @@ impl Server {
     /// Where HTTP listens, if it does.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http
+    }
+
+    /// Where the adapter of a conformance harness listens, if it does.
+    pub fn adapter_addr(&self) -> Option<SocketAddr> {
+        self.adapter
     }
 
     /// What was wrong with the files at the start.
@@ -246,34 +257,6 @@ impl Server {
         };
         timeout(grace, all).await.unwrap_or(Err(RunError::Late(grace)))
     }
-}
-
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
-
-async fn serve_grpc(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) -> Result<(), RunError> {
-    let (health, health_service) = tonic_health::server::health_reporter();
-    for service in SERVICES.iter().map(|(service, ..)| *service).chain([SECRETS]) {
-        health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
-    }
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(Some(MAX_STREAMS))
-        .add_routes(routes(&hub).add_service(health_service))
-        .serve_with_incoming_shutdown(incoming, cancel.cancelled_owned())
-        .await
-        .map_err(RunError::Grpc)
-}
-
-async fn serve_http(listener: TcpListener, hub: Arc<Hub>, cancel: CancellationToken) -> Result<(), RunError> {
-    let pages = axum::serve(listener, router(hub)).with_graceful_shutdown(cancel.cancelled_owned());
-    pages.await.map_err(RunError::Http)
 }
 
 /// Follows the files: problems to the log, changes to the mesh.

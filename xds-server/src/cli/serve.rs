@@ -16,10 +16,9 @@ use crate::source::Severity;
 use crate::{Config, Server};
 
 /// Whose reading of the protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Reading {
     /// As istiod does, quirks included.
-    #[default]
     Istiod,
     /// As the protocol says.
     Spec,
@@ -29,7 +28,7 @@ pub enum Reading {
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// File or folder of Kubernetes and Istio YAML (repeatable); watched while serving
-    #[arg(short = 'f', long = "file", required = true, value_name = "MESH")]
+    #[arg(short = 'f', long = "file", required_unless_present = "conformance_adapter", value_name = "MESH")]
     files: Vec<PathBuf>,
     /// Where gRPC (plaintext) listens
     #[arg(long, default_value = "127.0.0.1:15010", value_name = "ADDR")]
@@ -37,9 +36,12 @@ pub struct ServeArgs {
     /// Where HTTP (/ready, /metrics, /debug/syncz) listens
     #[arg(long, default_value = "127.0.0.1:15014", value_name = "ADDR")]
     http: SocketAddr,
-    /// Whose reading of the protocol streams follow
-    #[arg(long, default_value = "istiod")]
-    semantics: Reading,
+    /// Serve what a conformance harness sets, in place of a mesh: where its adapter (gRPC, plaintext) listens
+    #[arg(long, conflicts_with = "files", num_args = 0..=1, default_missing_value = "127.0.0.1:17000", value_name = "ADDR")]
+    conformance_adapter: Option<SocketAddr>,
+    /// Whose reading of the protocol streams follow [default: istiod; spec with --conformance-adapter]
+    #[arg(long)]
+    semantics: Option<Reading>,
     /// Certificate of the authority that signs workloads' certificates, PEM, and after it those up to the root; none: a
     /// root is made at the start
     #[arg(long, requires = "ca_key", value_name = "FILE")]
@@ -84,9 +86,10 @@ pub async fn run(args: ServeArgs) -> Result<()> {
             endpoints: args.eds_debounce,
             throttle: args.push_throttle,
         },
-        semantics: match args.semantics {
-            Reading::Istiod => Semantics::Istiod,
-            Reading::Spec => Semantics::Spec,
+        adapter: args.conformance_adapter,
+        semantics: match (args.semantics, args.conformance_adapter) {
+            (Some(Reading::Istiod), _) | (None, None) => Semantics::Istiod,
+            (Some(Reading::Spec), _) | (None, Some(_)) => Semantics::Spec,
         },
         identity: IdentityOptions {
             authority: args.ca_cert.zip(args.ca_key),
@@ -121,6 +124,10 @@ fn report(server: &Server, http: SocketAddr) {
         n => format!(", {n} problems: what they are about is left out"),
     };
     let (grpc, http) = (server.grpc_addr(), server.http_addr().unwrap_or(http));
+    if let Some(adapter) = server.adapter_addr() {
+        tracing::info!("serving what the adapter sets: adapter on {adapter}, xDS on {grpc}, HTTP on {http}");
+        return;
+    }
     tracing::info!("serving {} services: xDS on {grpc}, HTTP on {http}{left_out}", server.services());
 }
 

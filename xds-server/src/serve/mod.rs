@@ -1,5 +1,7 @@
 //! gRPC and HTTP.
 
+mod adapter;
+mod conversation;
 mod drive;
 mod encode;
 mod http;
@@ -12,6 +14,7 @@ mod service;
 mod status;
 mod wire;
 
+pub use adapter::{States, adapter, stated};
 pub use http::router;
 pub use hub::Hub;
 pub use service::{SECRETS, SERVICES, routes};

@@ -18,7 +18,7 @@ use xdslab_protocol::{
     Stream, Violation,
 };
 
-use super::drive::{FAREWELL, Out, not_ready};
+use super::conversation::{FAREWELL, Out, not_ready};
 use super::hub::Hub;
 use super::node::identity;
 use super::secret;

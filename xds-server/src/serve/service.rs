@@ -19,7 +19,8 @@ use tonic::{Status, Streaming};
 use tonic_prost::ProstDecoder;
 use xdslab_protocol::ResourceType;
 
-use super::drive::{Out, drive};
+use super::conversation::Out;
+use super::drive::drive;
 use super::hub::Hub;
 use super::replies::Replies;
 use super::secrets::serve_secrets;
@@ -99,7 +100,7 @@ fn secrets<W: Wire>(hub: &Arc<Hub>) -> MethodRouter {
 }
 
 /// A method whose streams `begin` takes on.
-fn method<W: Wire>(
+pub(super) fn method<W: Wire>(
     begin: impl Fn(Streaming<W>, Visitor, Out) + Clone + Send + Sync + 'static,
 ) -> MethodRouter {
     post(async move |request: Request| {
@@ -123,6 +124,6 @@ fn visitor(request: &Request) -> Visitor {
     Visitor { peer: peer.map(|address| address.ip()), authorization }
 }
 
-async fn unimplemented() -> Response<Body> {
+pub(super) async fn unimplemented() -> Response<Body> {
     Status::unimplemented("").into_http()
 }

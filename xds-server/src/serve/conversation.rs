@@ -1,0 +1,177 @@
+//! What every stream does with what its state machine says: responses to the client, events to the observers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arcstr::ArcStr;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tonic::{Code, Status};
+use xdslab_protocol::{EventKind, ResourceType, Response, Stream, Variant, Violation};
+
+use super::encode::Pieces;
+use super::hub::Hub;
+use super::wire::Wire;
+use crate::observe::{Event, Happening};
+use crate::push::Slot;
+
+/// How long a client that does not read may keep a stream from saying why it ends.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Where the messages of a stream go, and at last its status.
+pub type Out = mpsc::Sender<Result<Pieces, Status>>;
+
+/// One stream and its client.
+pub(super) struct Conversation {
+    pub(super) hub: Arc<Hub>,
+    pub(super) number: u64,
+    pub(super) id: ArcStr,
+    pub(super) proxy: ArcStr,
+    pub(super) only: Option<ResourceType>,
+    pub(super) stream: Stream,
+    pub(super) out: Out,
+    /// The right to be pushed to, while there is a push.
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        hub: &Arc<Hub>,
+        connected: &Connected,
+        only: Option<ResourceType>,
+        variant: Variant,
+        out: &Out,
+    ) -> Self {
+        let stream = match &only {
+            Some(kind) => Stream::of_type(variant, hub.semantics, kind.clone()),
+            None => Stream::new(variant, hub.semantics),
+        };
+        Self {
+            stream: stream.with_nonce_salt(connected.number),
+            hub: hub.clone(),
+            number: connected.number,
+            id: connected.id.clone(),
+            proxy: connected.proxy.clone(),
+            only,
+            out: out.clone(),
+            room: None,
+        }
+    }
+
+    /// Hands a request over. What it asks for is still to be generated.
+    pub(super) fn request<W: Wire>(&mut self, mut message: W) -> Result<(), Status> {
+        message.take_node();
+        let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
+        let request = message.read(self.only.as_ref()).map_err(invalid)?;
+        self.stream.handle_request(request).map_err(invalid)
+    }
+
+    /// Sends and tells what the stream has to say.
+    pub(super) async fn deliver(&mut self, begun: Instant) -> Result<(), Status> {
+        while let Some(event) = self.stream.poll_event() {
+            self.note(event);
+        }
+        while let Some(response) = self.stream.poll_response() {
+            let pieces = self.hub.encoder.encode(&response, self.stream.variant())?;
+            if self.only == Some(ResourceType::Cluster) {
+                self.hub.warm(&self.proxy, response.resources.names());
+            }
+            self.sent(response, begun.elapsed());
+            self.send(pieces).await?;
+        }
+        Ok(())
+    }
+
+    /// Told before it is sent: no ACK is ever seen before what it answers.
+    fn sent(&self, response: Response, took: Duration) {
+        let Response { resource_type: kind, nonce, resources, removed, .. } = response;
+        let bytes = resources.bytes();
+        self.hub.note(self.number, &kind, |status| {
+            status.sent = Some(nonce.clone());
+            status.pushes += 1;
+            status.bytes += bytes as u64;
+        });
+        let (resources, removed) = (resources.len(), removed.len());
+        self.tell(Happening::Sent { kind, resources, removed, bytes, nonce, took });
+    }
+
+    /// A client that is slow to read does not hold room that others could use.
+    async fn send(&mut self, pieces: Pieces) -> Result<(), Status> {
+        let gone = || Status::cancelled("the client is gone");
+        match self.out.try_send(Ok(pieces)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(gone()),
+            Err(TrySendError::Full(pieces)) => {
+                self.room = None;
+                self.out.send(pieces).await.map_err(|_| gone())
+            }
+        }
+    }
+
+    fn note(&self, event: xdslab_protocol::Event) {
+        let kind = event.resource_type;
+        let told = match event.kind {
+            EventKind::Subscribed { names } => Happening::Subscribed { kind, names: names.len() },
+            EventKind::Unsubscribed { names } => Happening::Unsubscribed { kind, names: names.len() },
+            EventKind::Acked { nonce } => {
+                self.hub.note(self.number, &kind, |status| {
+                    status.acked = Some(nonce.clone());
+                    status.error = None;
+                });
+                Happening::Acked { kind, nonce }
+            }
+            EventKind::Nacked { nonce, detail } => {
+                self.hub.note(self.number, &kind, |status| status.error = Some(detail.message.clone()));
+                Happening::Nacked { kind, nonce, message: detail.message }
+            }
+            EventKind::Stale { .. } => Happening::Stale { kind },
+            EventKind::Ignored | EventKind::Answered { .. } | EventKind::Silent { .. } => return,
+        };
+        self.tell(told);
+    }
+
+    pub(super) fn tell(&self, what: Happening) {
+        self.hub.observers.tell(Event { connection: self.id.clone(), proxy: self.proxy.clone(), what });
+    }
+}
+
+/// istiod: SotW says Unavailable; delta a plain error with the same text.
+pub(super) fn not_ready(variant: Variant) -> Status {
+    let code = if variant == Variant::Sotw { Code::Unavailable } else { Code::Unknown };
+    Status::new(code, "server is not ready to serve discovery information")
+}
+
+/// An entry among the connections, for as long as it lives: a stream may end at any of its waits.
+pub(super) struct Connected<'h> {
+    hub: &'h Hub,
+    pub(super) number: u64,
+    pub(super) id: ArcStr,
+    pub(super) proxy: ArcStr,
+    istio_version: ArcStr,
+}
+
+impl<'h> Connected<'h> {
+    pub(super) fn new(
+        hub: &'h Hub,
+        proxy: &ArcStr,
+        only: Option<ResourceType>,
+        slot: Slot,
+        istio_version: ArcStr,
+    ) -> Self {
+        let (number, id) = hub.connect(proxy, only, slot);
+        let connected = Self { hub, number, id, proxy: proxy.clone(), istio_version };
+        connected.tell(Happening::Connected { istio_version: connected.istio_version.clone() });
+        connected
+    }
+
+    fn tell(&self, what: Happening) {
+        self.hub.observers.tell(Event { connection: self.id.clone(), proxy: self.proxy.clone(), what });
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.hub.disconnect(self.number);
+        self.tell(Happening::Disconnected { istio_version: self.istio_version.clone() });
+    }
+}
