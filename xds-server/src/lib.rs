@@ -5,6 +5,7 @@ pub mod generate;
 pub mod identity;
 mod listen;
 pub mod observe;
+mod pipeline;
 pub mod push;
 pub mod serve;
 mod server;

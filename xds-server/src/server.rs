@@ -4,19 +4,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use xdslab_mesh::{ChangeSet, Effects, Mesh};
+use tonic::service::Routes;
+use xdslab_mesh::{ChangeSet, Mesh};
 use xdslab_protocol::Semantics;
 
 use crate::identity::{Account, Identities, IdentityOptions, RootError};
 use crate::listen::{listen, serve_discovery, serve_grpc, serve_http};
-use crate::observe::{Event, Happening};
-use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
+use crate::observe::Event;
+use crate::pipeline::Pipeline;
+use crate::push::DebounceOptions;
 use crate::serve::{ConnectionStatus, Hub, States, adapter, routes, stated};
 use crate::source::{Batch, FileSource, Pace, Problem, SourceError, watch};
 
@@ -146,16 +148,12 @@ impl Server {
             mesh.apply(batch.changes);
             tasks.spawn(follow(source, hub.clone(), changes.clone(), cancel.clone()));
         }
-        let mut pipeline = Pipeline {
-            hub: hub.clone(),
-            mesh,
-            versions: Versions::default(),
-            debounce: Debounce::new(config.debounce),
-            batches: 0,
-        };
-        pipeline.push(Effects { forced: true, ..Effects::default() }, Instant::now());
+        let pipeline = Pipeline::start(hub.clone(), mesh, config.debounce);
         tasks.spawn(serve_discovery(grpc, services, cancel.clone()));
-        tasks.spawn(pipeline.run(incoming, cancel));
+        tasks.spawn(async {
+            pipeline.run(incoming, cancel).await;
+            Ok(())
+        });
         Ok(Self {
             hub,
             grpc: grpc_addr,
@@ -187,6 +185,11 @@ impl Server {
     /// What was wrong with the files at the start.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The discovery services, to be called in memory, without a socket.
+    pub fn discovery(&self) -> Routes {
+        routes(&self.hub)
     }
 
     /// Services of the mesh as it was last pushed.
@@ -280,78 +283,4 @@ async fn follow(
     }
     watch.join().await;
     Ok(())
-}
-
-/// The only writer of the mesh: takes changes in, and pushes them batch by batch.
-struct Pipeline {
-    hub: Arc<Hub>,
-    mesh: Mesh,
-    versions: Versions,
-    debounce: Debounce,
-    /// Batches of changes that wait in the debounce.
-    batches: usize,
-}
-
-impl Pipeline {
-    async fn run(
-        mut self,
-        mut incoming: mpsc::Receiver<ChangeSet>,
-        cancel: CancellationToken,
-    ) -> Result<(), RunError> {
-        loop {
-            let due = self.debounce.deadline().map(tokio::time::Instant::from_std);
-            let look = async {
-                match due {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                changes = incoming.recv() => match changes {
-                    Some(changes) => self.change(changes, Instant::now()),
-                    None => return Ok(()),
-                },
-                () = look => if let Some((effects, first)) = self.debounce.take(Instant::now()) {
-                    self.push(effects, first);
-                    self.settle();
-                }
-            }
-        }
-    }
-
-    fn change(&mut self, changes: ChangeSet, now: Instant) {
-        let mut effects = self.mesh.apply(changes);
-        self.batches += 1;
-        self.hub.tell(Happening::Changed { reasons: effects.reasons.clone().into_iter().collect() });
-        let pods = std::mem::take(&mut effects.proxies);
-        if !pods.is_empty() {
-            // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`).
-            let push = PushRequest::of_proxy(self.hub.version(), self.mesh.snapshot());
-            self.hub.push_to(&pods, &Arc::new(push));
-        }
-        if let Some(at_once) = self.debounce.event(effects, now) {
-            self.push(at_once, now);
-        }
-        self.settle();
-    }
-
-    fn push(&mut self, effects: Effects, first: Instant) {
-        let (debounced, begun) = (first.elapsed(), Instant::now());
-        let push = PushRequest::new(effects, self.versions.next(), self.mesh.snapshot());
-        self.hub.tell(Happening::PushStarted {
-            version: push.version.clone(),
-            debounced,
-            built: begun.elapsed(),
-            services: push.snapshot.services().len(),
-        });
-        self.hub.push(&Arc::new(push));
-    }
-
-    /// Nothing waits any more: all that came was pushed, or concerns nobody.
-    fn settle(&mut self) {
-        if self.debounce.deadline().is_none() {
-            self.hub.done(std::mem::take(&mut self.batches));
-        }
-    }
 }

@@ -1,0 +1,96 @@
+//! From changes to pushes: the one task that writes the mesh.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use xdslab_mesh::{ChangeSet, Effects, Mesh};
+
+use crate::observe::Happening;
+use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
+use crate::serve::Hub;
+
+/// The only writer of the mesh: takes changes in, and pushes them batch by batch.
+pub struct Pipeline {
+    hub: Arc<Hub>,
+    mesh: Mesh,
+    versions: Versions,
+    debounce: Debounce,
+    /// Batches of changes that wait in the debounce.
+    batches: usize,
+}
+
+impl Pipeline {
+    /// Begins with `mesh`, and pushes it.
+    pub fn start(hub: Arc<Hub>, mesh: Mesh, options: DebounceOptions) -> Self {
+        let (versions, debounce) = (Versions::default(), Debounce::new(options));
+        let mut pipeline = Self { hub, mesh, versions, debounce, batches: 0 };
+        pipeline.push(Effects { forced: true, ..Effects::default() }, now());
+        pipeline
+    }
+
+    /// Takes changes in, until they end or `cancel` says so.
+    pub async fn run(mut self, mut incoming: mpsc::Receiver<ChangeSet>, cancel: CancellationToken) {
+        loop {
+            let due = self.debounce.deadline().map(tokio::time::Instant::from_std);
+            let look = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                changes = incoming.recv() => match changes {
+                    Some(changes) => self.change(changes, now()),
+                    None => return,
+                },
+                () = look => if let Some((effects, first)) = self.debounce.take(now()) {
+                    self.push(effects, first);
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, changes: ChangeSet, now: Instant) {
+        let mut effects = self.mesh.apply(changes);
+        self.batches += 1;
+        self.hub.tell(Happening::Changed { reasons: effects.reasons.clone().into_iter().collect() });
+        let pods = std::mem::take(&mut effects.proxies);
+        if !pods.is_empty() {
+            // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`).
+            let push = PushRequest::of_proxy(self.hub.version(), self.mesh.snapshot());
+            self.hub.push_to(&pods, &Arc::new(push));
+        }
+        if let Some(at_once) = self.debounce.event(effects, now) {
+            self.push(at_once, now);
+        }
+        self.settle();
+    }
+
+    fn push(&mut self, effects: Effects, first: Instant) {
+        let (debounced, begun) = (now().saturating_duration_since(first), Instant::now());
+        let push = PushRequest::new(effects, self.versions.next(), self.mesh.snapshot());
+        self.hub.tell(Happening::PushStarted {
+            version: push.version.clone(),
+            debounced,
+            built: begun.elapsed(),
+            services: push.snapshot.services().len(),
+        });
+        self.hub.push(&Arc::new(push));
+    }
+
+    /// Nothing waits any more: all that came was pushed, or concerns nobody.
+    fn settle(&mut self) {
+        if self.debounce.deadline().is_none() {
+            self.hub.done(std::mem::take(&mut self.batches));
+        }
+    }
+}
+
+/// The time of the runtime's clock, which tests may stop and turn forward.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
