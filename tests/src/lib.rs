@@ -3,7 +3,9 @@
 mod answers;
 mod case;
 mod diff;
+mod node;
 
 pub use answers::{decoded, eds_names, named_clusters, rds_names};
 pub use case::{Case, ProxyCase, Resources};
 pub use diff::{Difference, differences};
+pub use node::wire_node;

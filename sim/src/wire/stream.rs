@@ -3,11 +3,15 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
+use hyper::body::Body as HttpBody;
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::client::Grpc;
+use tonic::body::Body;
+use tonic::client::{Grpc, GrpcService};
+use tonic::codegen::StdError;
 use tonic::transport::{Channel, Endpoint, Error};
 use tonic::{Request, Status, Streaming};
 use tonic_prost::ProstCodec;
@@ -78,13 +82,19 @@ pub struct Stream<V: Variant> {
 }
 
 impl<V: Variant> Stream<V> {
-    /// Opens a stream with its first request: some servers do not answer before they have seen one.
+    /// Opens a stream with its first request: some servers do not answer before they have seen one. `server` is a
+    /// connection, or the services themselves.
     ///
     /// # Errors
     /// The status with which the server refuses it.
-    pub async fn open(channel: Channel, service: Service, first: V::Request) -> Result<Self, Status> {
-        let mut grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
-        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    pub async fn open<S>(server: S, service: Service, first: V::Request) -> Result<Self, Status>
+    where
+        S: GrpcService<Body>,
+        S::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
+        <S::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
+    {
+        let mut grpc = Grpc::new(server).max_decoding_message_size(usize::MAX);
+        grpc.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
         let (requests, waiting) = mpsc::channel(WAITING);
         // The channel is new and holds more than one.
         let _ = requests.try_send(first);
