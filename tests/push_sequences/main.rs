@@ -124,9 +124,9 @@ fn heard(recorded: &Value) -> Vec<Heard> {
 
 fn told(responses: &[Heard]) -> String {
     let list = |names: &Names| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let one = |heard: &Heard| match heard.removed.is_empty() {
-        true => format!("{} {{{}}}", heard.kind, list(&heard.names)),
-        false => format!("{} {{{}}} less {{{}}}", heard.kind, list(&heard.names), list(&heard.removed)),
+    let one = |Heard { kind, names, removed }: &Heard| {
+        let less = if removed.is_empty() { String::new() } else { format!(" less {{{}}}", list(removed)) };
+        format!("{kind} {{{}}}{less}", list(names))
     };
     if responses.is_empty() {
         "nothing".to_owned()

@@ -61,8 +61,7 @@ impl Pipeline {
         let pods = std::mem::take(&mut effects.proxies);
         if !pods.is_empty() {
             // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`).
-            let push = PushRequest::of_proxy(self.hub.version(), self.mesh.snapshot());
-            self.hub.push_to(&pods, &Arc::new(push));
+            self.hub.push_to(&pods, &self.mesh.snapshot());
         }
         if let Some(at_once) = self.debounce.event(effects, now) {
             self.push(at_once, now);

@@ -68,6 +68,14 @@ impl Snapshot {
         &self.0
     }
 
+    /// This mesh with the workloads and the endpoints of `now`: istiod looks these up as they are, and all else as it was
+    /// when the last push began.
+    #[must_use]
+    pub fn with_workloads_of(&self, now: &Self) -> Self {
+        let Parts { endpoints, pods, entries, .. } = now.0.clone();
+        Self(Parts { endpoints, pods, entries, ..self.0.clone() })
+    }
+
     /// The mesh configuration.
     pub fn mesh_config(&self) -> &Arc<MeshConfig> {
         &self.0.mesh

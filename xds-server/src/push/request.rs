@@ -54,9 +54,4 @@ impl PushRequest {
         let all = self.keys.iter().all(|key| key.kind == ConfigKind::Endpoints);
         all && !self.keys.is_empty() && !self.forced
     }
-
-    /// Whether it was made for the proxy's own pod alone.
-    pub fn is_of_proxy(&self) -> bool {
-        self.keys.is_empty() && self.reasons.keys().eq([&Reason::Proxy])
-    }
 }

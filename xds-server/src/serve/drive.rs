@@ -122,14 +122,12 @@ impl Driver {
 
     /// Whether the push concerns the client.
     async fn push(&mut self, push: &PushRequest) -> Result<bool, Status> {
-        let view = self.view.advance(push.snapshot.clone(), push);
-        let is_as_before = push.is_of_proxy() && *view.workload == *self.view.workload;
-        self.view = view;
+        self.view = self.view.advance(push.snapshot.clone(), push);
         if !push.is_endpoints_only() {
             self.version = push.version.clone();
         }
         let keys = if push.forced { push.keys.clone() } else { relevant(&self.view, push) };
-        if is_as_before || (keys.is_empty() && !push.forced) {
+        if keys.is_empty() && !push.forced {
             return Ok(false);
         }
         let push = PushRequest { keys, ..push.clone() };

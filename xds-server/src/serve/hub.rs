@@ -101,9 +101,12 @@ impl Hub {
         }
     }
 
-    /// Hands a push to the connections of these pods alone, by namespace and name.
-    pub fn push_to(&self, pods: &BTreeSet<(ArcStr, ArcStr)>, push: &Arc<PushRequest>) {
-        self.renew(push);
+    /// Hands the proxies of these pods, by namespace and name, all that they should have: the mesh as it was last pushed,
+    /// with the workloads of `now` (istiod: `ProxyUpdate` in `discovery.go`).
+    pub fn push_to(&self, pods: &BTreeSet<(ArcStr, ArcStr)>, now: &Snapshot) {
+        let Some(Newest { snapshot, version }) = self.newest.borrow().clone() else { return };
+        let push = Arc::new(PushRequest::of_proxy(version, Arc::new(snapshot.with_workloads_of(now))));
+        self.renew(&push);
         let proxies: BTreeSet<_> =
             pods.iter().map(|(namespace, name)| format!("{name}.{namespace}")).collect();
         for connection in self.lock().values_mut() {

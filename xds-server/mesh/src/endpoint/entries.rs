@@ -85,7 +85,7 @@ pub(crate) fn external_endpoints(
         }
         let picked =
             pods.of_namespace(&meta.namespace).filter(|p| selects(&selector.labels, &p.pod.metadata.labels));
-        for pod in picked.filter(|p| p.is_ready()) {
+        for pod in picked.filter(|p| p.pod.is_ready()) {
             all.extend(spec.ports.iter().filter_map(|p| pod_endpoint(pod, p)));
         }
     } else if spec.endpoints.is_empty()

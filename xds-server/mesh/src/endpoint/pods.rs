@@ -44,13 +44,6 @@ impl PodEntry {
     pub fn tls(&self) -> TlsMode {
         TlsMode::of_labels(&self.pod.metadata.labels, TlsMode::Disabled)
     }
-
-    /// Whether it runs and is ready.
-    pub fn is_ready(&self) -> bool {
-        let status = &self.pod.status;
-        let gone = matches!(status.phase.as_str(), "Failed" | "Succeeded");
-        !gone && status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True")
-    }
 }
 
 /// All Pods, by namespace and name.

@@ -24,6 +24,8 @@ pub(super) struct Dirty {
     /// Hosts of which a slice changed.
     pub(super) slices: BTreeSet<(ArcStr, ArcStr)>,
     pub(super) pods: BTreeSet<(ArcStr, ArcStr)>,
+    /// Pods that have other labels than before.
+    pub(super) relabelled: BTreeSet<(ArcStr, ArcStr)>,
     pub(super) entries: bool,
     pub(super) parts: BTreeSet<Part>,
 }
@@ -72,7 +74,7 @@ impl Dirty {
             Kind::Pod => {
                 self.pods.insert((namespace.clone(), key.name.clone()));
                 self.endpoints.insert(namespace.clone());
-                effects.proxies.insert((namespace.clone(), key.name.clone()));
+                self.pod(key, before, after, effects);
             }
             Kind::WorkloadEntry => {
                 self.entries = true;
@@ -112,6 +114,36 @@ impl Dirty {
             }
             // Made into Pods by the source; istiod does not read them.
             Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
+        }
+    }
+
+    /// A pod that becomes ready is news to its own proxy; one that gets other labels may be behind other services too
+    /// (istiod: `onEvent` and `recomputeServiceForPod` in `pod.go`).
+    fn pod(
+        &mut self,
+        key: &ObjectKey,
+        before: Option<&Object>,
+        after: Option<&Object>,
+        effects: &mut Effects,
+    ) {
+        let known = |object: Option<&Object>| match object {
+            Some(Object::Pod(pod)) if pod.is_ready() && !pod.status.pod_ip.is_empty() => Some(pod.clone()),
+            _ => None,
+        };
+        let Some(after) = known(after) else { return };
+        let place = (key.namespace.clone(), key.name.clone());
+        match known(before) {
+            Some(before) if before.status.pod_ip != after.status.pod_ip => {
+                effects.proxies.insert(place);
+            }
+            Some(before) if before.metadata.labels == after.metadata.labels => {}
+            Some(_) => {
+                self.relabelled.insert(place.clone());
+                effects.proxies.insert(place);
+            }
+            None => {
+                effects.proxies.insert(place);
+            }
         }
     }
 }

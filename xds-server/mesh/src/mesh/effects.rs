@@ -54,7 +54,8 @@ pub struct Effects {
     pub forced: bool,
     /// Why, and how many times.
     pub reasons: BTreeMap<Reason, u32>,
-    /// Pods that changed, by namespace and name: a proxy that is one of them must be looked at again.
+    /// Pods that became ready or have other labels, by namespace and name: a proxy that is one of them is served anew, and
+    /// at once.
     pub proxies: BTreeSet<(ArcStr, ArcStr)>,
 }
 

@@ -15,11 +15,11 @@ use effects::{Extent, Headless};
 
 use crate::change::{Change, ChangeSet};
 use crate::endpoint::{EndpointIndex, EndpointSet, Pods, Slices, WorkloadEntries};
-use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
+use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries, selects};
 use crate::object::istio::ProxyConfig;
 use crate::object::{Kind, ObjectKey};
 use crate::rules::{
-    ByNamespace, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+    ByNamespace, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
 };
 use crate::service::{Registry, Resolution, TrafficDistribution};
 use crate::snapshot::{Parts, Snapshot};
@@ -236,6 +236,16 @@ impl Mesh {
             self.entries = Arc::new(WorkloadEntries::new(
                 visible.filter(|e| self.store.selects(&mesh, &e.meta.namespace)),
             ));
+        }
+        for (namespace, name) in &dirty.relabelled {
+            let Some(pod) = self.store.pods.get(namespace, name) else { continue };
+            for service in self.store.services.of_namespace(namespace) {
+                let selector = &service.spec.selector;
+                if !selector.is_empty() && selects(selector, &pod.metadata.labels) {
+                    let host = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", service.metadata.name);
+                    effects.add(ConfigKind::ServiceEntry, host, namespace.clone(), Reason::Endpoint);
+                }
+            }
         }
         self.refresh_endpoints(dirty, effects);
     }

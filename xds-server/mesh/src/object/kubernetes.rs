@@ -158,6 +158,14 @@ pub struct Pod {
     pub status: PodStatus,
 }
 
+impl Pod {
+    /// Whether it runs and is ready.
+    pub fn is_ready(&self) -> bool {
+        let gone = matches!(self.status.phase.as_str(), "Failed" | "Succeeded");
+        !gone && self.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True")
+    }
+}
+
 /// A Pod's `spec`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
