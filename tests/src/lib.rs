@@ -4,8 +4,11 @@ mod answers;
 mod case;
 mod diff;
 mod node;
+pub mod plain;
+mod stage;
 
 pub use answers::{decoded, eds_names, named_clusters, rds_names};
 pub use case::{Case, ProxyCase, Resources};
 pub use diff::{Difference, differences};
 pub use node::wire_node;
+pub use stage::{Stage, changes};

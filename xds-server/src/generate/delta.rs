@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arcstr::ArcStr;
+use xdslab_mesh::service::{host_matches, is_wildcard};
 use xdslab_mesh::{ConfigKey, ConfigKind, Scope};
 
 use super::cluster::name::parse_outbound;
@@ -84,12 +85,23 @@ impl Plan {
         self.doubtful.extend(names);
     }
 
-    /// Services whose rule, now or before, the changed one is part of.
+    /// Services that a rule's host covers, as it is and as it was, if the rule shapes some service of the scope: those
+    /// among them that another rule shapes are made anew too.
     fn rule(&mut self, view: &View, held: &Held<'_>, key: &ConfigKey) {
-        let ruled = |scope: &Scope, host: &str| scope.rules(host).iter().any(|r| r.from.contains(key));
+        let scopes = [Some(&view.scope), view.previous_scope.as_ref()];
+        let rules = scopes
+            .into_iter()
+            .flatten()
+            .flat_map(|scope| scope.services().iter().flat_map(|service| scope.rules(&service.hostname)));
+        let hosts: BTreeSet<_> =
+            rules.filter(|rule| rule.from.contains(key)).map(|rule| &rule.spec.host).collect();
+        if hosts.is_empty() {
+            return;
+        }
+        let covers = |rule: &str, host: &str| rule == host || (is_wildcard(rule) && host_matches(rule, host));
         for service in view.scope.services() {
             let host = &service.hostname;
-            if ruled(&view.scope, host) || view.previous_scope.as_ref().is_some_and(|s| ruled(s, host)) {
+            if hosts.iter().any(|rule| covers(rule, host)) {
                 self.build.insert(host.clone());
                 let subsets = held.of(host).iter().filter(|(_, whole, _)| !whole);
                 self.doubtful.extend(subsets.map(|(_, _, name)| (*name).clone()));

@@ -2,30 +2,40 @@
 //! clusters, listeners, and the routes that these name. It ACKs at once, subscribes anew when names change, and says
 //! nothing else.
 
+mod dialect;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
+use crate::{Resources, eds_names, rds_names};
 use tokio::task::AbortHandle;
 use tonic::service::Routes;
 use xdslab_proto::core::Node;
 use xdslab_sim::wire::{Kind, Service, Stream};
-use xdslab_tests::{Resources, eds_names, rds_names};
 
-use crate::dialect::{Answered, Dialect, Response};
+pub use dialect::Dialect;
+use dialect::{Answered, Response};
 
+/// Quiet after which nothing more comes: ten times the usual debounce.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Names of resources.
 pub type Names = BTreeSet<String>;
 
 /// One response as it was heard: its type, and the names in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
+    /// Its type.
     pub kind: Kind,
+    /// Names of its resources.
     pub names: Names,
     /// Delta: names that are gone.
     pub removed: Names,
 }
 
 /// What a client has heard, or why its stream ended.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Log(Arc<Mutex<Vec<Result<Heard, String>>>>);
 
 impl Log {
@@ -35,6 +45,7 @@ impl Log {
 }
 
 /// A client that listens in the background until it is dropped.
+#[derive(Debug)]
 pub struct Client {
     log: Log,
     task: AbortHandle,
@@ -54,6 +65,9 @@ impl Client {
     }
 
     /// What was heard since the last time.
+    ///
+    /// # Errors
+    /// Why the stream ended.
     pub fn drain(&self) -> Result<Vec<Heard>, String> {
         std::mem::take(&mut *self.log.lock()).into_iter().collect()
     }
@@ -129,5 +143,25 @@ impl<V: Dialect> Life<V> {
         let request = V::subscription(kind, old.unwrap_or(&none), &names, self.acked.get(&kind));
         stream.say(request).await;
         self.subscribed.insert(kind, names);
+    }
+}
+
+impl std::fmt::Display for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |names: &Names| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        write!(f, "{} {{{}}}", self.kind, list(&self.names))?;
+        if self.removed.is_empty() { Ok(()) } else { write!(f, " less {{{}}}", list(&self.removed)) }
+    }
+}
+
+/// Waits until nobody hears anything any more. The clock must be stopped.
+pub async fn quiet(clients: &[Client]) {
+    let heard = || clients.iter().map(Client::heard).sum::<usize>();
+    loop {
+        let before = heard();
+        tokio::time::sleep(QUIET).await;
+        if heard() == before {
+            return;
+        }
     }
 }

@@ -1,30 +1,19 @@
 //! Sequences of changes: what each connected proxy is pushed, in order, equals what a real istiod pushed. In memory, under
 //! virtual time.
 
-mod client;
-mod dialect;
-
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use dialect::Dialect;
 use serde_json::{Map, Value};
-use xdslab_mesh::object::{Reading, read};
-use xdslab_mesh::{Change, ChangeSet};
 use xdslab_server::{Config, Server};
 use xdslab_sim::wire::{Delta, Kind, Sotw};
-use xdslab_tests::{ProxyCase, wire_node};
-
-use client::{Client, Heard, Names};
+use xdslab_tests::plain::{Client, Dialect, Heard, Names, quiet};
+use xdslab_tests::{ProxyCase, changes, wire_node};
 
 datatest_stable::harness! {
     { test = delta_equals_istiod, root = "push", pattern = r"delta\.json$" },
     { test = sotw_equals_istiod, root = "push", pattern = r"sotw\.json$" },
 }
-
-/// Quiet that ends a step; the debounce is 100 ms.
-const QUIET: Duration = Duration::from_secs(1);
 
 fn delta_equals_istiod(recording: &Path) -> datatest_stable::Result<()> {
     compare::<Delta>(recording)
@@ -46,7 +35,7 @@ async fn replay<V: Dialect>(recording: &Path) -> Result<Vec<String>> {
     let recorded: Vec<Map<String, Value>> = serde_json::from_str(&text(recording)?)?;
     let proxies: Vec<ProxyCase> = serde_saphyr::from_str(&text(&folder.join("proxies.yaml"))?)?;
     let server = Server::start(Config::default()).await?;
-    server.apply(changes(&folder.join("mesh.yaml"), true)?).await;
+    server.apply(changes(&text(&folder.join("mesh.yaml"))?, true)?).await;
     server.synced().await;
     let clients: Vec<_> = proxies
         .iter()
@@ -60,7 +49,7 @@ async fn replay<V: Dialect>(recording: &Path) -> Result<Vec<String>> {
         if let Some(step) = at.checked_sub(1) {
             let file = steps.get(step).context("a file for each step")?;
             let is_there = file.to_string_lossy().ends_with(".apply.yaml");
-            server.apply(changes(file, is_there)?).await;
+            server.apply(changes(&text(file)?, is_there)?).await;
         }
         quiet(&clients).await;
         for (proxy, client) in proxies.iter().zip(&clients) {
@@ -74,29 +63,6 @@ async fn replay<V: Dialect>(recording: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(wrong)
-}
-
-/// Waits until nobody hears anything any more.
-async fn quiet(clients: &[Client]) {
-    let heard = || clients.iter().map(Client::heard).sum::<usize>();
-    loop {
-        let before = heard();
-        tokio::time::sleep(QUIET).await;
-        if heard() == before {
-            return;
-        }
-    }
-}
-
-/// The objects of a file, applied or deleted.
-fn changes(file: &Path, is_there: bool) -> Result<ChangeSet> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text(file)?)?;
-    let change = |value: Value| match read(value) {
-        Ok(Reading::Object(object, _)) if is_there => Ok(Change::Apply(object)),
-        Ok(Reading::Object(object, _)) => Ok(Change::Delete(object.key())),
-        other => Err(anyhow!("{}: {other:?}", file.display())),
-    };
-    documents.into_iter().map(change).collect()
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -123,14 +89,8 @@ fn heard(recorded: &Value) -> Vec<Heard> {
 }
 
 fn told(responses: &[Heard]) -> String {
-    let list = |names: &Names| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let one = |Heard { kind, names, removed }: &Heard| {
-        let less = if removed.is_empty() { String::new() } else { format!(" less {{{}}}", list(removed)) };
-        format!("{kind} {{{}}}{less}", list(names))
-    };
     if responses.is_empty() {
-        "nothing".to_owned()
-    } else {
-        responses.iter().map(one).collect::<Vec<_>>().join("; ")
+        return "nothing".to_owned();
     }
+    responses.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -1,26 +1,31 @@
 //! How a plain client speaks the two variants.
 
+use super::Names;
+use crate::Resources;
 use xdslab_proto::core::Node;
 use xdslab_proto::discovery::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xdslab_proto::json::to_json;
 use xdslab_sim::wire::{Delta, DeltaResponse, Kind, Sotw, SotwResponse, Variant, WireAny};
-use xdslab_tests::Resources;
-
-use crate::client::Names;
 
 /// What an ACK says of a response.
 pub type Answered<V> = <V as Dialect>::Answered;
 
 /// A response, read.
+#[derive(Debug)]
 pub struct Response<A> {
+    /// Type.
     pub kind: Kind,
+    /// Resources by name.
     pub resources: Resources,
+    /// Names that are gone.
     pub removed: Names,
+    /// What an ACK says of it.
     pub answered: A,
 }
 
 /// How one variant is spoken.
 pub trait Dialect: Variant {
+    /// What an ACK says of a response.
     type Answered: Send;
 
     /// Whether a response of clusters or listeners holds all of them.
@@ -34,14 +39,18 @@ pub trait Dialect: Variant {
         answered: Option<&Self::Answered>,
     ) -> Self::Request;
 
+    /// Accepts a response.
     fn ack(kind: Kind, names: &Names, answered: &Self::Answered) -> Self::Request;
 
+    /// A stream's first request says who asks.
     fn with_node(request: Self::Request, node: Node) -> Self::Request;
 
+    /// What a response says.
     fn read(response: Self::Response) -> Response<Self::Answered>;
 }
 
 /// The version and the nonce.
+#[derive(Debug)]
 pub struct SotwAnswered(String, String);
 
 impl Dialect for Sotw {
