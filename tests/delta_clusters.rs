@@ -76,32 +76,32 @@ spec:
 /// A mesh, a change of it, and the clusters that it brings beside those that every answer holds.
 struct Row {
     title: &'static str,
-    mesh: Vec<String>,
-    applied: Vec<String>,
-    deleted: Vec<String>,
+    mesh: String,
+    applied: String,
+    deleted: String,
     /// `80|v1|a`: port, subset and service; `inbound|80`; none where no answer is due.
     built: Option<&'static str>,
     removed: &'static str,
 }
 
 impl Row {
-    fn new(title: &'static str, mesh: &[String]) -> Self {
+    fn new(title: &'static str, mesh: &[&str]) -> Self {
         Self {
             title,
-            mesh: mesh.to_vec(),
-            applied: Vec::new(),
-            deleted: Vec::new(),
+            mesh: mesh.concat(),
+            applied: String::new(),
+            deleted: String::new(),
             built: None,
             removed: "",
         }
     }
 
-    fn apply(self, objects: &[String]) -> Self {
-        Self { applied: objects.to_vec(), ..self }
+    fn apply(self, objects: &[&str]) -> Self {
+        Self { applied: objects.concat(), ..self }
     }
 
-    fn delete(self, objects: &[String]) -> Self {
-        Self { deleted: objects.to_vec(), ..self }
+    fn delete(self, objects: &[&str]) -> Self {
+        Self { deleted: objects.concat(), ..self }
     }
 
     fn brings(self, built: &'static str) -> Self {
@@ -116,95 +116,87 @@ impl Row {
 fn rows() -> Vec<Row> {
     let (a, b) = (service("a", &[80]), service("bb", &[80]));
     let (host, exact) = ("a.shop.svc.cluster.local", |subsets: &[&str]| rule("a", "a", subsets));
-    let both = [a.clone(), b.clone()];
+    let both = [&*a, &*b].concat();
     let mine = service("client", &[80, 81]);
     let narrow = sidecar("./a.shop.svc.cluster.local");
     let to = |host: &str, subset: &str| {
         let subset = if subset.is_empty() { String::new() } else { format!(", subset: {subset}") };
         route(&format!("{{host: {host}{subset}}}"))
     };
-    let with = |more: &[String]| [&both[..], more].concat();
-    let scoped = [&both[..], &[narrow.clone()]].concat();
+    let scoped = [&*both, &*narrow].concat();
     let subset_of_b = rule("b", "bb", &["v1"]);
     vec![
-        Row::new("a service comes", &[a.clone()]).apply(&[b.clone()]).brings("80||bb"),
-        Row::new("a service and its rule come", &[a.clone()])
-            .apply(&[b.clone(), subset_of_b.clone()])
-            .brings("80||bb 80|v1|bb"),
-        Row::new("a service goes", &both).delete(&[b.clone()]).brings("").takes("80||bb"),
-        Row::new("a port goes", &[service("a", &[80, 81])])
-            .apply(&[a.clone()])
-            .brings("80||a")
-            .takes("81||a"),
-        Row::new("a port of its own service goes", &[mine])
-            .apply(&[service("client", &[80])])
+        Row::new("a service comes", &[&a]).apply(&[&b]).brings("80||bb"),
+        Row::new("a service and its rule come", &[&a]).apply(&[&b, &subset_of_b]).brings("80||bb 80|v1|bb"),
+        Row::new("a service goes", &[&both]).delete(&[&b]).brings("").takes("80||bb"),
+        Row::new("a port goes", &[&service("a", &[80, 81])]).apply(&[&a]).brings("80||a").takes("81||a"),
+        Row::new("a port of its own service goes", &[&mine])
+            .apply(&[&service("client", &[80])])
             .brings("80||client inbound|80")
             .takes("81||client inbound|81"),
-        Row::new("a rule without subsets", &both).apply(&[exact(&[])]).brings("80||a"),
-        Row::new("a rule with a subset", &both).apply(&[exact(&["v1"])]).brings("80||a 80|v1|a"),
-        Row::new("one more subset", &with(&[exact(&["v1"])]))
-            .apply(&[exact(&["v1", "v2"])])
+        Row::new("a rule without subsets", &[&both]).apply(&[&exact(&[])]).brings("80||a"),
+        Row::new("a rule with a subset", &[&both]).apply(&[&exact(&["v1"])]).brings("80||a 80|v1|a"),
+        Row::new("one more subset", &[&both, &exact(&["v1"])])
+            .apply(&[&exact(&["v1", "v2"])])
             .brings("80||a 80|v1|a 80|v2|a"),
-        Row::new("a subset goes", &with(&[exact(&["v1", "v2"])]))
-            .apply(&[exact(&["v1"])])
+        Row::new("a subset goes", &[&both, &exact(&["v1", "v2"])])
+            .apply(&[&exact(&["v1"])])
             .brings("80||a 80|v1|a")
             .takes("80|v2|a"),
-        Row::new("a rule goes", &with(&[exact(&["v1"])]))
-            .delete(&[exact(&["v1"])])
+        Row::new("a rule goes", &[&both, &exact(&["v1"])])
+            .delete(&[&exact(&["v1"])])
             .brings("80||a")
             .takes("80|v1|a"),
-        Row::new("a rule for all hosts", &both)
-            .apply(&[rule("all", "*.shop.svc.cluster.local", &["v1"])])
+        Row::new("a rule for all hosts", &[&both])
+            .apply(&[&rule("all", "*.shop.svc.cluster.local", &["v1"])])
             .brings("80||a 80|v1|a 80||bb 80|v1|bb"),
-        Row::new("a rule for all hosts, beside one for a host", &with(&[exact(&["v2"])]))
-            .apply(&[rule("all", "*.shop.svc.cluster.local", &["v1"])])
+        Row::new("a rule for all hosts, beside one for a host", &[&both, &exact(&["v2"])])
+            .apply(&[&rule("all", "*.shop.svc.cluster.local", &["v1"])])
             .brings("80||a 80|v2|a 80||bb 80|v1|bb"),
-        Row::new("a rule for hosts that there are not", &both).apply(&[rule("absent", "*.example.com", &["v1"])]),
-        Row::new("a rule for another host than before", &with(&[exact(&["v1"])]))
-            .apply(&[rule("a", "bb", &["v1"])])
+        Row::new("a rule for hosts that there are not", &[&both]).apply(&[&rule(
+            "absent",
+            "*.example.com",
+            &["v1"],
+        )]),
+        Row::new("a rule for another host than before", &[&both, &exact(&["v1"])])
+            .apply(&[&rule("a", "bb", &["v1"])])
             .brings("80||a 80||bb 80|v1|bb")
             .takes("80|v1|a"),
-        Row::new("a service comes and a rule changes", &[a.clone(), exact(&["v1"])])
-            .apply(&[b.clone(), exact(&["v2"])])
+        Row::new("a service comes and a rule changes", &[&a, &exact(&["v1"])])
+            .apply(&[&b, &exact(&["v2"])])
             .brings("80||a 80|v2|a 80||bb")
             .takes("80|v1|a"),
-        Row::new("a Sidecar that changes nothing", &both).apply(&[sidecar("'./*'")]).brings(""),
-        Row::new("a Sidecar that leaves a service out", &both)
-            .apply(&[narrow.clone()])
+        Row::new("a Sidecar that changes nothing", &[&both]).apply(&[&sidecar("'./*'")]).brings(""),
+        Row::new("a Sidecar that leaves a service out", &[&both])
+            .apply(&[&narrow])
             .brings("")
             .takes("80||bb"),
-        Row::new("a Sidecar that turns from one service to another", &scoped)
-            .apply(&[sidecar("./bb.shop.svc.cluster.local")])
+        Row::new("a Sidecar that turns from one service to another", &[&scoped])
+            .apply(&[&sidecar("./bb.shop.svc.cluster.local")])
             .brings("80||bb")
             .takes("80||a"),
-        Row::new("modes of the services' namespace", &both)
-            .apply(&[peer_authentication("shop")])
+        Row::new("modes of the services' namespace", &[&both])
+            .apply(&[&peer_authentication("shop")])
             .brings("80||a 80||bb"),
-        Row::new("modes of another namespace", &both).apply(&[peer_authentication("other")]),
-        Row::new("modes of the mesh: everything", &both)
-            .apply(&[peer_authentication("istio-system")])
+        Row::new("modes of another namespace", &[&both]).apply(&[&peer_authentication("other")]),
+        Row::new("modes of the mesh: everything", &[&both])
+            .apply(&[&peer_authentication("istio-system")])
             .brings("80||a 80||bb"),
-        Row::new("a route to what was not in sight", &scoped).apply(&[to("bb", "")]).brings("80||bb"),
-        Row::new(
-            "a route to a subset of what was not in sight",
-            &[&scoped[..], &[subset_of_b.clone()]].concat(),
-        )
-        .apply(&[to("bb", "v1")])
-        .brings("80||bb 80|v1|bb"),
-        Row::new("a route to another subset", &with(&[exact(&["v1", "v2"]), to(host, "v1")]))
-            .apply(&[to(host, "v2")])
+        Row::new("a route to what was not in sight", &[&scoped]).apply(&[&to("bb", "")]).brings("80||bb"),
+        Row::new("a route to a subset of what was not in sight", &[&scoped, &subset_of_b])
+            .apply(&[&to("bb", "v1")])
+            .brings("80||bb 80|v1|bb"),
+        Row::new("a route to another subset", &[&both, &exact(&["v1", "v2"]), &to(host, "v1")])
+            .apply(&[&to(host, "v2")])
             .brings(""),
-        Row::new("the route goes", &[&scoped[..], &[to("bb", "")]].concat())
-            .delete(&[to("bb", "")])
+        Row::new("the route goes", &[&scoped, &to("bb", "")])
+            .delete(&[&to("bb", "")])
             .brings("")
             .takes("80||bb"),
-        Row::new(
-            "the route to a subset goes",
-            &[&scoped[..], &[subset_of_b.clone(), to("bb", "v1")]].concat(),
-        )
-        .delete(&[to("bb", "v1")])
-        .brings("")
-        .takes("80||bb 80|v1|bb"),
+        Row::new("the route to a subset goes", &[&scoped, &subset_of_b, &to("bb", "v1")])
+            .delete(&[&to("bb", "v1")])
+            .brings("")
+            .takes("80||bb 80|v1|bb"),
     ]
 }
 
@@ -227,12 +219,8 @@ fn full(short: &str) -> String {
 }
 
 async fn heard(row: &Row) -> Result<Vec<Heard>> {
-    let stage = Stage::new(&row.mesh.join("\n"), &client()).await?;
-    if row.deleted.is_empty() {
-        stage.apply(&row.applied.join("\n")).await
-    } else {
-        stage.delete(&row.deleted.join("\n")).await
-    }
+    let stage = Stage::new(&row.mesh, &client()).await?;
+    if row.deleted.is_empty() { stage.apply(&row.applied).await } else { stage.delete(&row.deleted).await }
 }
 
 #[tokio::test(start_paused = true)]
