@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use xdslab_server::{Config, Server};
 use xdslab_sim::wire::{Delta, Kind, Sotw};
 use xdslab_tests::plain::{Client, Dialect, Heard, Names, quiet};
-use xdslab_tests::{ProxyCase, changes, wire_node};
+use xdslab_tests::{ProxyCase, changes, sorted, wire_node};
 
 datatest_stable::harness! {
     { test = delta_equals_istiod, root = "push", pattern = r"delta\.json$" },
@@ -41,9 +41,7 @@ async fn replay<V: Dialect>(recording: &Path) -> Result<Vec<String>> {
         .iter()
         .map(|proxy| Client::start::<V>(server.discovery(), wire_node(&proxy.node())))
         .collect();
-    let mut steps: Vec<_> =
-        std::fs::read_dir(folder.join("steps"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    steps.sort();
+    let steps = sorted(&folder.join("steps"))?;
     let mut wrong = Vec::new();
     for (at, wanted) in recorded.iter().enumerate() {
         if let Some(step) = at.checked_sub(1) {

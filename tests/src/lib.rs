@@ -5,10 +5,11 @@ mod case;
 mod diff;
 mod node;
 pub mod plain;
+pub mod real;
 mod stage;
 
 pub use answers::{decoded, eds_names, named_clusters, rds_names};
 pub use case::{Case, ProxyCase, Resources};
 pub use diff::{Difference, differences};
 pub use node::wire_node;
-pub use stage::{Stage, changes};
+pub use stage::{Stage, changes, sorted};

@@ -1,6 +1,8 @@
 //! A server in memory with one plain client, for stories: something changes, and the client hears of it or not. The
 //! clock must be stopped (`#[tokio::test(start_paused = true)]`).
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 use xdslab_mesh::object::{Reading, read};
@@ -69,4 +71,15 @@ pub fn changes(text: &str, is_there: bool) -> Result<ChangeSet> {
         other => Err(anyhow!("{other:?}")),
     };
     documents.into_iter().map(change).collect()
+}
+
+/// The files of a folder, by name.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
 }
