@@ -8,12 +8,17 @@ use prost::Message;
 use prost_reflect::prost_types::FileDescriptorSet;
 
 /// Packages whose files are kept, with everything that they import.
-const ROOTS: [&str; 20] = [
+const ROOTS: [&str; 25] = [
     "envoy/config/cluster/v3/",
     "envoy/config/endpoint/v3/",
     "envoy/config/listener/v3/",
     "envoy/config/route/v3/",
+    "envoy/service/cluster/v3/",
     "envoy/service/discovery/v3/",
+    "envoy/service/endpoint/v3/",
+    "envoy/service/listener/v3/",
+    "envoy/service/route/v3/",
+    "envoy/service/secret/v3/",
     "envoy/service/status/v3/",
     "envoy/admin/v3/",
     "envoy/extensions/filters/",

@@ -11,8 +11,9 @@ use prost_reflect::prost_types::{
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde_json::Value;
 
-/// Descriptors of the messages that occur in Envoy's configuration, from `examples/prune.rs`.
-static DESCRIPTORS: &[u8] = include_bytes!("../descriptors.bin");
+/// Descriptors of the messages that occur in Envoy's configuration, and of the services that send them, from
+/// `examples/prune.rs`: a `FileDescriptorSet` without comments.
+pub static DESCRIPTORS: &[u8] = include_bytes!("../descriptors.bin");
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let mut pool = DescriptorPool::decode(DESCRIPTORS).expect("the embedded descriptors are whole");
@@ -54,11 +55,23 @@ pub fn prepare() {
 /// # Errors
 /// When the type, or that of an `Any` within, is unknown, or the bytes are malformed.
 pub fn to_json(type_url: &str, body: &[u8]) -> Result<Value, JsonError> {
+    convert(type_url, body, true)
+}
+
+/// As [`message_to_json`], with field names as protobuf's JSON form has them: `versionInfo`, as istiod writes them.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn message_to_camel_json<M: Message + prost::Name>(message: &M) -> Result<Value, JsonError> {
+    convert(&M::full_name(), &message.encode_to_vec(), false)
+}
+
+fn convert(type_url: &str, body: &[u8], proto_names: bool) -> Result<Value, JsonError> {
     let name = type_url.rsplit('/').next().unwrap_or(type_url);
     let descriptor = POOL.get_message_by_name(name).ok_or_else(|| JsonError::UnknownType(name.to_owned()))?;
     let message = DynamicMessage::decode(descriptor, body)
         .map_err(|source| JsonError::Malformed { type_name: name.to_owned(), source })?;
-    let options = SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(true);
+    let options = SerializeOptions::new().use_proto_field_name(proto_names).stringify_64_bit_integers(true);
     message.serialize_with_options(serde_json::value::Serializer, &options).map_err(JsonError::Write)
 }
 

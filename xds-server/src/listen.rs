@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 
-use crate::serve::{Hub, SECRETS, SERVICES, router};
+use crate::serve::{Hub, SECRETS, SERVICES, STATUS, router};
 use crate::server::{RunError, StartError};
 
 /// Between two pings on a silent connection, as istiod's default.
@@ -34,7 +34,7 @@ pub(crate) async fn serve_discovery(
     cancel: CancellationToken,
 ) -> Result<(), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    for service in SERVICES.iter().map(|(service, ..)| *service).chain([SECRETS]) {
+    for service in SERVICES.iter().map(|(service, ..)| *service).chain([SECRETS, STATUS]) {
         health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
     }
     serve_grpc(listener, services.add_service(health_service), cancel).await
@@ -63,6 +63,7 @@ pub(crate) async fn serve_http(
     hub: Arc<Hub>,
     cancel: CancellationToken,
 ) -> Result<(), RunError> {
-    let pages = axum::serve(listener, router(hub)).with_graceful_shutdown(cancel.cancelled_owned());
+    let pages = axum::serve(listener, router(hub).into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(cancel.cancelled_owned());
     pages.await.map_err(RunError::Http)
 }

@@ -9,7 +9,7 @@ use xdslab_mesh::{ChangeSet, Effects, Mesh};
 
 use crate::observe::Happening;
 use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
-use crate::serve::Hub;
+use crate::serve::{Ask, Hub};
 
 /// The only writer of the mesh: takes changes in, and pushes them batch by batch.
 pub struct Pipeline {
@@ -31,7 +31,12 @@ impl Pipeline {
     }
 
     /// Takes changes in, until they end or `cancel` says so.
-    pub async fn run(mut self, mut incoming: mpsc::Receiver<ChangeSet>, cancel: CancellationToken) {
+    pub async fn run(
+        mut self,
+        mut incoming: mpsc::Receiver<ChangeSet>,
+        mut asks: mpsc::Receiver<Ask>,
+        cancel: CancellationToken,
+    ) {
         loop {
             let due = self.debounce.deadline().map(tokio::time::Instant::from_std);
             let look = async {
@@ -46,6 +51,8 @@ impl Pipeline {
                     Some(changes) => self.change(changes, now()),
                     None => return,
                 },
+                // Never closed while this runs: the hub has the other end.
+                Some(ask) = asks.recv() => self.answer(ask),
                 () = look => if let Some((effects, first)) = self.debounce.take(now()) {
                     self.push(effects, first);
                     self.settle();
@@ -57,7 +64,7 @@ impl Pipeline {
     fn change(&mut self, changes: ChangeSet, now: Instant) {
         let mut effects = self.mesh.apply(changes);
         self.batches += 1;
-        self.hub.tell(Happening::Changed { reasons: effects.reasons.clone().into_iter().collect() });
+        self.hub.tell(Happening::changed(&effects));
         let pods = std::mem::take(&mut effects.proxies);
         if !pods.is_empty() {
             // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`).
@@ -69,6 +76,17 @@ impl Pipeline {
         self.settle();
     }
 
+    /// Whoever asks may have left: then nobody needs the answer.
+    fn answer(&mut self, ask: Ask) {
+        let _left = match ask {
+            Ask::Configs(reply) => reply.send(self.mesh.configs()).is_err(),
+            Ask::Push(reply) => {
+                let push = PushRequest::on_demand(self.hub.version(), self.mesh.snapshot());
+                reply.send(self.hub.push(&Arc::new(push))).is_err()
+            }
+        };
+    }
+
     fn push(&mut self, effects: Effects, first: Instant) {
         let (debounced, begun) = (now().saturating_duration_since(first), Instant::now());
         let push = PushRequest::new(effects, self.versions.next(), self.mesh.snapshot());
@@ -77,6 +95,7 @@ impl Pipeline {
             debounced,
             built: begun.elapsed(),
             services: push.snapshot.services().len(),
+            virtual_services: push.snapshot.virtual_services().len(),
         });
         self.hub.push(&Arc::new(push));
     }

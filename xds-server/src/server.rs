@@ -16,7 +16,7 @@ use xdslab_protocol::Semantics;
 
 use crate::identity::{Account, Identities, IdentityOptions, RootError};
 use crate::listen::{listen, serve_discovery, serve_grpc, serve_http};
-use crate::observe::Event;
+use crate::observe::{Event, Happening};
 use crate::pipeline::Pipeline;
 use crate::push::DebounceOptions;
 use crate::serve::{ConnectionStatus, Hub, States, adapter, routes, stated};
@@ -124,7 +124,8 @@ impl Server {
         let guard = cancel.clone().drop_guard();
         let identities = Identities::new(&config.identity, SystemTime::now())?;
         let concurrency = config.debounce.concurrency();
-        let hub = Arc::new(Hub::new(config.semantics, concurrency, identities, cancel.clone()));
+        let (asks, asked) = mpsc::channel(WAITING);
+        let hub = Arc::new(Hub::new(config.semantics, concurrency, identities, asks, cancel.clone()));
         let (changes, incoming) = mpsc::channel(WAITING);
         let (mut mesh, mut tasks, mut problems) = (Mesh::new(), JoinSet::new(), Vec::new());
         let (grpc, grpc_addr) = listen(config.grpc).await?;
@@ -145,13 +146,13 @@ impl Server {
         if !config.files.is_empty() {
             let (source, batch) = FileSource::load(config.files)?;
             problems = batch.problems;
-            mesh.apply(batch.changes);
+            hub.tell(Happening::changed(&mesh.apply(batch.changes)));
             tasks.spawn(follow(source, hub.clone(), changes.clone(), cancel.clone()));
         }
         let pipeline = Pipeline::start(hub.clone(), mesh, config.debounce);
         tasks.spawn(serve_discovery(grpc, services, cancel.clone()));
         tasks.spawn(async {
-            pipeline.run(incoming, cancel).await;
+            pipeline.run(incoming, asked, cancel).await;
             Ok(())
         });
         Ok(Self {

@@ -65,7 +65,7 @@ impl Ledger {
                     exchange.is_acked = true;
                 }
             }
-            Happening::Nacked { kind, nonce, message } => {
+            Happening::Nacked { kind, nonce, message, .. } => {
                 let exchange = account.streams.get_mut(stream).and_then(|types| types.get_mut(kind));
                 if let Some(exchange) = exchange.filter(|exchange| exchange.nonce == *nonce) {
                     exchange.refused = Some(message.clone());
@@ -173,7 +173,8 @@ mod tests {
         enter(&mut ledger, "a-1", sent(Cluster, "4"));
         enter(&mut ledger, "a-1", acked(Cluster, "3"));
         assert!(!ledger.is_in_sync("a.n"), "delta ACKs each nonce");
-        let refusal = Happening::Nacked { kind: Cluster, nonce: "4".into(), message: "bad".to_owned() };
+        let refusal =
+            Happening::Nacked { kind: Cluster, nonce: "4".into(), code: 3, message: "bad".to_owned() };
         enter(&mut ledger, "a-1", refusal);
         assert_eq!(missing(&ledger), "refused CDS: bad");
         enter(&mut ledger, "a-1", Happening::Disconnected { istio_version: "".into() });

@@ -17,7 +17,7 @@ mod validate;
 
 pub use change::{Change, ChangeSet};
 pub use locality::{Locality, REGION, SUBZONE, ZONE};
-pub use mesh::{Effects, Mesh, Reason};
+pub use mesh::{Effects, Mesh, Reason, Turn};
 pub use proxy::{
     ClientCertificates, Interception, IpMode, Lab, METADATA_EXCHANGE, Metadata, NodeError, NodeIdentity,
     PodPort, Proxy, ProxyKind,

@@ -34,6 +34,11 @@ impl Account {
         }
     }
 
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Its SPIFFE identity (Istio: `pkg/spiffe/spiffe.go`, `genSpiffeURI`).
     pub fn spiffe(&self, trust_domain: &str) -> String {
         format!("spiffe://{trust_domain}/ns/{}/sa/{}", self.namespace, self.name)

@@ -1,6 +1,6 @@
 //! Who may claim which identity.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use arcstr::{ArcStr, literal};
@@ -14,15 +14,21 @@ use super::token::{TokenError, Tokens};
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
     /// The address that it connects from, where that is known.
-    pub peer: Option<IpAddr>,
+    pub peer: Option<SocketAddr>,
     /// The `authorization` of its stream, if any.
     pub authorization: Option<String>,
 }
 
 impl Visitor {
+    /// What the headers say in `authorization`. One that is no text proves nothing, but is not nothing.
+    pub fn authorization(headers: &http::HeaderMap) -> Option<String> {
+        let value = headers.get(http::header::AUTHORIZATION)?;
+        Some(value.to_str().unwrap_or_default().to_owned())
+    }
+
     /// Whether it is on this host: it connects over the loopback.
     pub fn is_local(&self) -> bool {
-        self.peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+        self.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
     }
 }
 
@@ -149,6 +155,18 @@ impl Claims {
         &self.tokens
     }
 
+    /// Who looks at pages: whoever a token is for; nobody in particular on the loopback, where none is asked for.
+    ///
+    /// # Errors
+    /// When a token is needed, and there is none that is good.
+    pub fn visiting(&self, visitor: &Visitor, now: SystemTime) -> Result<Option<Account>, TokenError> {
+        if visitor.is_local() && !self.require_tokens {
+            return Ok(None);
+        }
+        let bearer = visitor.authorization.as_deref().and_then(|text| text.strip_prefix("Bearer "));
+        self.tokens.verify(bearer.ok_or(TokenError::Form)?.trim(), now).map(Some)
+    }
+
     /// Who the client is. `of_pod` is the service account of the Pod that it says it is, if the mesh has that Pod.
     ///
     /// # Errors
@@ -169,8 +187,9 @@ impl Claims {
             Some(token) => Err(Refusal::Other { token, claimed }),
             None if visitor.is_local() && !self.require_tokens => Ok(claimed),
             None => {
-                let from =
-                    visitor.peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
+                let from = visitor
+                    .peer
+                    .map_or_else(|| "an unknown address".to_owned(), |peer| peer.ip().to_string());
                 Err(Refusal::NoToken { claimed, from })
             }
         }
@@ -199,7 +218,8 @@ mod tests {
             Some(raw) => raw.to_owned(),
             None => format!("Bearer {}", issue(account)),
         });
-        let visitor = Visitor { peer: peer.parse().ok(), authorization };
+        let peer = peer.parse().ok().map(|ip: std::net::IpAddr| (ip, 0).into());
+        let visitor = Visitor { peer, authorization };
         let claims = Claims::new(tokens.clone(), require);
         match claims.admit(&visitor, node, pod.map(ArcStr::from), now) {
             Ok(account) => account.to_string(),

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use arcstr::ArcStr;
-use xdslab_mesh::Reason;
+use xdslab_mesh::object::Kind;
+use xdslab_mesh::{Effects, Reason, Turn};
 use xdslab_protocol::ResourceType;
 
 /// One thing that happened, on a connection or to the whole server.
@@ -15,6 +16,15 @@ pub struct Event {
     pub proxy: ArcStr,
     /// What happened.
     pub what: Happening,
+}
+
+impl Happening {
+    /// Changes came in and have these effects.
+    pub fn changed(effects: &Effects) -> Self {
+        let reasons = effects.reasons.iter().map(|(reason, times)| (*reason, *times)).collect();
+        let objects = effects.objects.iter().map(|((kind, turn), times)| (*kind, *turn, *times)).collect();
+        Self::Changed { reasons, objects }
+    }
 }
 
 /// What happened.
@@ -59,6 +69,23 @@ pub enum Happening {
         /// Time that generating and encoding took.
         took: Duration,
     },
+    /// The transport took a response.
+    Delivered {
+        /// Time that it took: long for a client that is slow to read.
+        took: Duration,
+    },
+    /// A request came.
+    Received {
+        /// Its length in bytes, encoded.
+        bytes: usize,
+    },
+    /// A stream ended by a fault of the server.
+    Failed,
+    /// A client that connected stands behind no service.
+    NoTargets {
+        /// istiod's word for where they were looked for.
+        reason: &'static str,
+    },
     /// A response was accepted.
     Acked {
         /// Type.
@@ -72,6 +99,8 @@ pub enum Happening {
         kind: ResourceType,
         /// Nonce.
         nonce: ArcStr,
+        /// The code that the client gave, as gRPC numbers them.
+        code: i32,
         /// What the client found wrong.
         message: String,
     },
@@ -115,6 +144,8 @@ pub enum Happening {
     Changed {
         /// Why, and how many times.
         reasons: Vec<(Reason, u32)>,
+        /// Objects by kind and by what happened to them.
+        objects: Vec<(Kind, Turn, u32)>,
     },
     /// A push begins.
     PushStarted {
@@ -126,5 +157,7 @@ pub enum Happening {
         built: Duration,
         /// Services that somebody may see.
         services: usize,
+        /// Virtual services.
+        virtual_services: usize,
     },
 }

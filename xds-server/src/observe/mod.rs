@@ -3,9 +3,11 @@
 mod event;
 mod log;
 mod metrics;
+mod push_status;
 
 pub use event::{Event, Happening};
 pub use metrics::Metrics;
+pub use push_status::{Amiss, PushStatus};
 
 use tokio::sync::broadcast;
 

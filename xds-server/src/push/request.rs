@@ -27,13 +27,19 @@ pub struct PushRequest {
 impl PushRequest {
     /// The push of `effects`, with the mesh as it is after them.
     pub fn new(effects: Effects, version: ArcStr, snapshot: Arc<Snapshot>) -> Self {
-        let Effects { keys, forced, reasons, proxies: _ } = effects;
+        let Effects { keys, forced, reasons, proxies: _, objects: _ } = effects;
         Self { keys, forced, reasons, version, started: Instant::now(), snapshot }
     }
 
     /// The push to a proxy whose own pod changed, under the version of the push before.
     pub fn of_proxy(version: ArcStr, snapshot: Arc<Snapshot>) -> Self {
         let effects = Effects { forced: true, reasons: [(Reason::Proxy, 1)].into(), ..Effects::default() };
+        Self::new(effects, version, snapshot)
+    }
+
+    /// A push of the mesh as it is to everybody, because somebody asked for it (istiod: `AdsPushAll` in `ads.go`).
+    pub fn on_demand(version: ArcStr, snapshot: Arc<Snapshot>) -> Self {
+        let effects = Effects { forced: true, reasons: [(Reason::Debug, 1)].into(), ..Effects::default() };
         Self::new(effects, version, snapshot)
     }
 

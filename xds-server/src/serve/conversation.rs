@@ -1,16 +1,18 @@
 //! What every stream does with what its state machine says: responses to the client, events to the observers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arcstr::ArcStr;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::{Code, Status};
-use xdslab_protocol::{EventKind, ResourceType, Response, Stream, Variant, Violation};
+use xdslab_protocol::{EventKind, Request, ResourceType, Response, Stream, Variant, Violation};
 
+use super::debug::Caller;
 use super::encode::Pieces;
 use super::hub::Hub;
+use super::internal::{self, is_internal};
 use super::wire::Wire;
 use crate::observe::{Event, Happening};
 use crate::push::Slot;
@@ -30,6 +32,8 @@ pub(super) struct Conversation {
     pub(super) only: Option<ResourceType>,
     pub(super) stream: Stream,
     pub(super) out: Out,
+    /// Answers so far that are of no subscription.
+    asides: u64,
     /// The right to be pushed to, while there is a push.
     pub(super) room: Option<OwnedSemaphorePermit>,
 }
@@ -54,16 +58,30 @@ impl Conversation {
             proxy: connected.proxy.clone(),
             only,
             out: out.clone(),
+            asides: 0,
             room: None,
         }
     }
 
-    /// Hands a request over. What it asks for is still to be generated.
-    pub(super) fn request<W: Wire>(&mut self, mut message: W) -> Result<(), Status> {
+    /// Hands a request over. What it asks for is still to be generated. A request that is for no subscription comes back.
+    pub(super) fn request<W: Wire>(&mut self, mut message: W) -> Result<Option<Request>, Status> {
+        self.tell(Happening::Received { bytes: message.encoded_len() });
         message.take_node();
         let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
         let request = message.read(self.only.as_ref()).map_err(invalid)?;
-        self.stream.handle_request(request).map_err(invalid)
+        if is_internal(&request.resource_type) {
+            return Ok(Some(request));
+        }
+        self.stream.handle_request(request).map_err(invalid)?;
+        Ok(None)
+    }
+
+    /// Answers a request that is for no subscription.
+    pub(super) async fn answer(&mut self, request: &Request, caller: Caller) -> Result<(), Status> {
+        self.asides += 1;
+        let nonce = format!("{}-{}-{}", request.resource_type, self.number, self.asides);
+        let message = internal::answer(&self.hub, caller, request, self.stream.variant(), nonce).await?;
+        self.send(message).await
     }
 
     /// Sends and tells what the stream has to say.
@@ -77,17 +95,21 @@ impl Conversation {
                 self.hub.warm(&self.proxy, response.resources.names());
             }
             self.sent(response, begun.elapsed());
+            let begun = Instant::now();
             self.send(pieces).await?;
+            self.tell(Happening::Delivered { took: begun.elapsed() });
         }
         Ok(())
     }
 
     /// Told before it is sent: no ACK is ever seen before what it answers.
     fn sent(&self, response: Response, took: Duration) {
-        let Response { resource_type: kind, nonce, resources, removed, .. } = response;
+        let Response { resource_type: kind, nonce, resources, removed, version_info, .. } = response;
         let bytes = resources.bytes();
         self.hub.note(self.number, &kind, |status| {
             status.sent = Some(nonce.clone());
+            status.version = Some(version_info);
+            status.sent_at = Some(SystemTime::now());
             status.pushes += 1;
             status.bytes += bytes as u64;
         });
@@ -111,8 +133,14 @@ impl Conversation {
     fn note(&self, event: xdslab_protocol::Event) {
         let kind = event.resource_type;
         let told = match event.kind {
-            EventKind::Subscribed { names } => Happening::Subscribed { kind, names: names.len() },
-            EventKind::Unsubscribed { names } => Happening::Unsubscribed { kind, names: names.len() },
+            EventKind::Subscribed { names } => {
+                self.watched(&kind);
+                Happening::Subscribed { kind, names: names.len() }
+            }
+            EventKind::Unsubscribed { names } => {
+                self.watched(&kind);
+                Happening::Unsubscribed { kind, names: names.len() }
+            }
             EventKind::Acked { nonce } => {
                 self.hub.note(self.number, &kind, |status| {
                     status.acked = Some(nonce.clone());
@@ -122,12 +150,18 @@ impl Conversation {
             }
             EventKind::Nacked { nonce, detail } => {
                 self.hub.note(self.number, &kind, |status| status.error = Some(detail.message.clone()));
-                Happening::Nacked { kind, nonce, message: detail.message }
+                Happening::Nacked { kind, nonce, code: detail.code, message: detail.message }
             }
             EventKind::Stale { .. } => Happening::Stale { kind },
             EventKind::Ignored | EventKind::Answered { .. } | EventKind::Silent { .. } => return,
         };
         self.tell(told);
+    }
+
+    /// What the client is subscribed to has changed.
+    fn watched(&self, kind: &ResourceType) {
+        let names = self.stream.subscriptions().find(|s| s.resource_type == kind).map(|s| s.names);
+        self.hub.note(self.number, kind, |status| status.names = names);
     }
 
     pub(super) fn tell(&self, what: Happening) {

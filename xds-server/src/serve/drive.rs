@@ -7,33 +7,50 @@ use arcstr::ArcStr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use xdslab_mesh::Proxy;
 use xdslab_protocol::{Cause, Push, ResourceType, Variant};
 
+use super::client::Seen;
 use super::conversation::{Connected, Conversation, FAREWELL, Out, not_ready};
+use super::debug::caller;
 use super::hub::{Hub, Newest};
 use super::node::identity;
 use super::wire::Wire;
 use crate::generate::View;
+use crate::identity::Visitor;
 use crate::observe::Happening;
 use crate::push::{PushRequest, Slot, Waiting, affected, relevant};
 
 struct Driver {
     talk: Conversation,
-    view: View,
+    view: Arc<View>,
+    /// The node's whole id.
+    node: ArcStr,
+    visitor: Visitor,
     /// Version of the push that the view is of.
     version: ArcStr,
 }
 
 /// Serves one stream to its end.
-pub async fn drive<W: Wire>(hub: Arc<Hub>, only: Option<ResourceType>, mut requests: Streaming<W>, out: Out) {
+pub async fn drive<W: Wire>(
+    hub: Arc<Hub>,
+    only: Option<ResourceType>,
+    visitor: Visitor,
+    mut requests: Streaming<W>,
+    out: Out,
+) {
     let cancel = hub.cancel.clone();
     let status = tokio::select! {
         () = cancel.cancelled() => Status::unavailable("the server is shutting down"),
-        ended = serve(&hub, only, &mut requests, &out) => match ended {
+        ended = serve(&hub, only, visitor, &mut requests, &out) => match ended {
             Ok(()) => return,
-            Err(status) => status,
+            Err(status) => {
+                if status.code() == Code::Internal {
+                    hub.tell(Happening::Failed);
+                }
+                status
+            }
         },
     };
     // A client that does not even read this learns it from the connection's end.
@@ -43,12 +60,14 @@ pub async fn drive<W: Wire>(hub: Arc<Hub>, only: Option<ResourceType>, mut reque
 async fn serve<W: Wire>(
     hub: &Arc<Hub>,
     only: Option<ResourceType>,
+    visitor: Visitor,
     requests: &mut Streaming<W>,
     out: &Out,
 ) -> Result<(), Status> {
     let Some(mut first) = requests.message().await? else { return Ok(()) };
     let node = first.take_node().filter(|node| !node.id.is_empty());
     let node = node.ok_or_else(|| Status::invalid_argument("missing node information"))?;
+    let id = ArcStr::from(node.id.as_str());
     let proxy = Proxy::parse(identity(node)).map_err(|e| Status::invalid_argument(e.to_string()))?;
     let (name, istio_version) = (proxy.id.clone(), proxy.metadata.istio_version.clone());
     let slot = Slot::default();
@@ -58,9 +77,12 @@ async fn serve<W: Wire>(
     let Some(Newest { snapshot, version }) = newest else { return Err(not_ready(W::VARIANT)) };
     let mut driver = Driver {
         talk: Conversation::new(hub, &connected, only, W::VARIANT, out),
-        view: View::new(snapshot, Arc::new(proxy)),
+        view: Arc::new(View::new(snapshot, Arc::new(proxy))),
+        node: id,
+        visitor,
         version,
     };
+    driver.begin();
     driver.run(first, requests, &slot).await
 }
 
@@ -71,6 +93,28 @@ async fn turn(slot: &Slot, throttle: &Arc<Semaphore>) -> Result<OwnedSemaphorePe
 }
 
 impl Driver {
+    fn begin(&self) {
+        self.see();
+        let (view, cluster) = (&self.view, &self.view.proxy.metadata.cluster_id);
+        if view.workload.targets.is_empty() {
+            let reason = if !cluster.is_empty() && cluster != xdslab_mesh::endpoint::CLUSTER {
+                "incorrect_cluster"
+            } else if view.snapshot.service_account(&view.proxy).is_some() {
+                "no_matching_services"
+            } else {
+                "no_matching_metadata"
+            };
+            self.talk.tell(Happening::NoTargets { reason });
+        }
+    }
+
+    /// Pages show the client with what it has of the mesh.
+    fn see(&self) {
+        let (view, version) = (self.view.clone(), self.version.clone());
+        let seen = Seen { node: self.node.clone(), peer: self.visitor.peer, view, version };
+        self.talk.hub.see(self.talk.number, Arc::new(seen));
+    }
+
     /// Requests before pushes. A connection that waits for its turn keeps its place while it answers requests, and goes
     /// on merging.
     async fn run<W: Wire>(
@@ -102,7 +146,10 @@ impl Driver {
     }
 
     async fn request<W: Wire>(&mut self, message: W) -> Result<(), Status> {
-        self.talk.request(message)?;
+        if let Some(request) = self.talk.request(message)? {
+            let caller = caller(&self.talk.hub, &self.visitor);
+            return self.talk.answer(&request, caller).await;
+        }
         self.drain(None).await
     }
 
@@ -122,10 +169,11 @@ impl Driver {
 
     /// Whether the push concerns the client.
     async fn push(&mut self, push: &PushRequest) -> Result<bool, Status> {
-        self.view = self.view.advance(push.snapshot.clone(), push);
+        self.view = Arc::new(self.view.advance(push.snapshot.clone(), push));
         if !push.is_endpoints_only() {
             self.version = push.version.clone();
         }
+        self.see();
         let keys = if push.forced { push.keys.clone() } else { relevant(&self.view, push) };
         if keys.is_empty() && !push.forced {
             return Ok(false);

@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arcstr::ArcStr;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xdslab_mesh::Snapshot;
 use xdslab_protocol::{NameSet, ResourceType, Semantics};
 
+use super::ask::Ask;
+use super::client::{Client, Seen};
 use super::encode::Encoder;
 use super::status::{ConnectionStatus, TypeStatus};
 use crate::generate::Generator;
 use crate::identity::{Account, Identities};
-use crate::observe::{Event, Happening, Observers};
+use crate::observe::{Event, Happening, Observers, PushStatus};
 use crate::push::{PushRequest, Slot};
 
 /// The mesh as it was last pushed.
@@ -36,6 +38,9 @@ struct Connection {
     only: Option<ResourceType>,
     /// Whether it has been sent all that was put into its slot.
     settled: bool,
+    since: SystemTime,
+    /// Who is there, once that is known.
+    seen: Option<Arc<Seen>>,
 }
 
 /// What all connections share.
@@ -60,6 +65,10 @@ pub struct Hub {
     pub(super) secret_streams: AtomicU64,
     /// Batches of changes that were handed over and have not been pushed.
     pending: AtomicUsize,
+    /// What was amiss in the mesh of this version.
+    amiss: Mutex<Option<(ArcStr, Arc<PushStatus>)>>,
+    /// Questions to the writer of the mesh.
+    pub(super) asks: mpsc::Sender<Ask>,
     /// Something happened that may have brought all in sync.
     progress: Notify,
 }
@@ -70,6 +79,7 @@ impl Hub {
         semantics: Semantics,
         concurrency: usize,
         identities: Identities,
+        asks: mpsc::Sender<Ask>,
         cancel: CancellationToken,
     ) -> Self {
         Self {
@@ -87,18 +97,22 @@ impl Hub {
             counter: AtomicU64::new(0),
             secret_streams: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
+            amiss: Mutex::default(),
+            asks,
             progress: Notify::new(),
         }
     }
 
-    /// Hands a push to every connection.
-    pub fn push(&self, push: &Arc<PushRequest>) {
+    /// Hands a push to every connection, and says how many there are.
+    pub fn push(&self, push: &Arc<PushRequest>) -> usize {
         self.encoder.next_push();
         self.renew(push);
-        for connection in self.lock().values_mut() {
+        let mut connections = self.lock();
+        for connection in connections.values_mut() {
             connection.settled = false;
             connection.slot.put(push.clone());
         }
+        connections.len()
     }
 
     /// Hands the proxies of these pods, by namespace and name, all that they should have: the mesh as it was last pushed,
@@ -194,9 +208,54 @@ impl Hub {
         self.lock().values().map(|c| c.status.clone()).collect()
     }
 
+    /// Every connection of which it is known who is there, in order of their numbers.
+    pub fn clients(&self) -> Vec<Client> {
+        let connections = self.lock();
+        let clients = connections
+            .values()
+            .filter_map(|c| Some(Client { status: c.status.clone(), since: c.since, seen: c.seen.clone()? }));
+        clients.collect()
+    }
+
+    /// A connection's proxy is known, or was pushed to.
+    pub(super) fn see(&self, number: u64, seen: Arc<Seen>) {
+        if let Some(connection) = self.lock().get_mut(&number) {
+            connection.seen = Some(seen);
+        }
+    }
+
     /// A token with which a client may claim `account` for `ttl`.
     pub fn token(&self, account: &Account, ttl: Duration) -> String {
         self.identities.claims.tokens().issue(account, SystemTime::now(), ttl)
+    }
+
+    /// The mesh as it was last pushed.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.newest.borrow().as_ref().map(|newest| newest.snapshot.clone())
+    }
+
+    /// The mesh's root namespace; none before the first push.
+    pub(super) fn root_namespace(&self) -> Option<ArcStr> {
+        self.newest.borrow().as_ref().map(|newest| newest.snapshot.mesh_config().root_namespace.clone())
+    }
+
+    /// All metrics, in Prometheus' text form.
+    pub fn metrics(&self) -> String {
+        self.observers.metrics().text(&self.push_status())
+    }
+
+    /// What is amiss in the mesh as it was last pushed; worked out once a push, when first asked for.
+    pub fn push_status(&self) -> Arc<PushStatus> {
+        let Some(Newest { snapshot, version }) = self.newest.borrow().clone() else { return Arc::default() };
+        let mut known = self.amiss.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, status)) = &*known
+            && *of == version
+        {
+            return status.clone();
+        }
+        let status = Arc::new(PushStatus::of_mesh(&snapshot));
+        *known = Some((version, status.clone()));
+        status
     }
 
     /// Everybody who is told what happens.
@@ -213,7 +272,10 @@ impl Hub {
         let n = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
         let id = arcstr::format!("{proxy}-{n}");
         let status = ConnectionStatus { id: id.clone(), proxy: proxy.clone(), types: BTreeMap::new() };
-        self.lock().insert(n, Connection { slot, status, only, settled: false });
+        self.lock().insert(
+            n,
+            Connection { slot, status, only, settled: false, since: SystemTime::now(), seen: None },
+        );
         (n, id)
     }
 

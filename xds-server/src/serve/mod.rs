@@ -1,12 +1,18 @@
 //! gRPC and HTTP.
 
 mod adapter;
+mod ask;
+mod client;
 mod conversation;
+mod csds;
+mod debug;
 mod drive;
 mod encode;
 mod http;
 mod hub;
+mod internal;
 mod node;
+mod reflection;
 mod replies;
 mod secret;
 mod secrets;
@@ -15,7 +21,11 @@ mod status;
 mod wire;
 
 pub use adapter::{States, adapter, stated};
+pub use ask::Ask;
+pub use client::{Client, Seen};
+pub use csds::{STATUS, client_statuses};
 pub use http::router;
 pub use hub::Hub;
+pub use reflection::reflection;
 pub use service::{SECRETS, SERVICES, routes};
 pub use status::{ConnectionStatus, TypeStatus};

@@ -2,7 +2,7 @@
 
 use arcstr::ArcStr;
 use envoy_types::pb::envoy::config::core::v3::Node;
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
+use envoy_types::pb::google::protobuf::{ListValue, Struct, Value, value::Kind};
 use serde_json::{Map, Number};
 use xdslab_mesh::{Locality, NodeIdentity};
 
@@ -20,6 +20,25 @@ pub fn identity(node: Node) -> NodeIdentity {
         },
         extensions: node.extensions.into_iter().map(|e| ArcStr::from(e.name)).collect(),
     }
+}
+
+/// Fields as a node's metadata has them.
+pub fn structure(fields: &Map<String, serde_json::Value>) -> Struct {
+    Struct { fields: fields.iter().map(|(key, field)| (key.clone(), value(field))).collect() }
+}
+
+fn value(json: &serde_json::Value) -> Value {
+    let kind = match json {
+        serde_json::Value::Null => Kind::NullValue(0),
+        serde_json::Value::Bool(b) => Kind::BoolValue(*b),
+        serde_json::Value::Number(n) => Kind::NumberValue(n.as_f64().unwrap_or_default()),
+        serde_json::Value::String(s) => Kind::StringValue(s.clone()),
+        serde_json::Value::Array(items) => {
+            Kind::ListValue(ListValue { values: items.iter().map(value).collect() })
+        }
+        serde_json::Value::Object(fields) => Kind::StructValue(structure(fields)),
+    };
+    Value { kind: Some(kind) }
 }
 
 fn object(fields: Struct) -> serde_json::Value {

@@ -218,7 +218,12 @@ impl Secrets {
         while let Some(event) = self.stream.poll_event() {
             if let EventKind::Nacked { nonce, detail } = event.kind {
                 let kind = ResourceType::Secret;
-                self.teller.tell(Happening::Nacked { kind, nonce, message: detail.message });
+                self.teller.tell(Happening::Nacked {
+                    kind,
+                    nonce,
+                    code: detail.code,
+                    message: detail.message,
+                });
             }
         }
         while let Some(response) = self.stream.poll_response() {

@@ -20,8 +20,10 @@ use tonic_prost::ProstDecoder;
 use xdslab_protocol::ResourceType;
 
 use super::conversation::Out;
+use super::csds::client_statuses;
 use super::drive::drive;
 use super::hub::Hub;
+use super::reflection::reflection;
 use super::replies::Replies;
 use super::secrets::serve_secrets;
 use super::wire::Wire;
@@ -82,13 +84,13 @@ pub fn routes(hub: &Arc<Hub>) -> Routes {
     router = router
         .route(&format!("/{SECRETS}/StreamSecrets"), secrets::<DiscoveryRequest>(hub))
         .route(&format!("/{SECRETS}/DeltaSecrets"), secrets::<DeltaDiscoveryRequest>(hub));
-    router.into()
+    Routes::from(router.merge(reflection())).add_service(client_statuses(hub))
 }
 
 fn resources<W: Wire>(hub: &Arc<Hub>, only: Option<ResourceType>) -> MethodRouter {
     let hub = hub.clone();
-    method(move |request: Streaming<W>, _, out| {
-        hub.streams.spawn(drive(hub.clone(), only.clone(), request, out));
+    method(move |request: Streaming<W>, visitor, out| {
+        hub.streams.spawn(drive(hub.clone(), only.clone(), visitor, request, out));
     })
 }
 
@@ -118,10 +120,7 @@ pub(super) fn method<W: Wire>(
 
 fn visitor(request: &Request) -> Visitor {
     let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    // One that is no text proves nothing, but is not nothing.
-    let authorization = request.headers().get(header::AUTHORIZATION);
-    let authorization = authorization.map(|value| value.to_str().unwrap_or_default().to_owned());
-    Visitor { peer: peer.map(|address| address.ip()), authorization }
+    Visitor { peer, authorization: Visitor::authorization(request.headers()) }
 }
 
 pub(super) async fn unimplemented() -> Response<Body> {

@@ -1,9 +1,10 @@
 //! The state of a connection, as status pages show it.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use arcstr::ArcStr;
-use xdslab_protocol::ResourceType;
+use xdslab_protocol::{Names, ResourceType};
 
 /// State of one type on one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,12 @@ pub struct TypeStatus {
     pub pushes: u64,
     /// Bytes of resources sent so far.
     pub bytes: u64,
+    /// Version of the last response.
+    pub version: Option<ArcStr>,
+    /// When the last response was sent.
+    pub sent_at: Option<SystemTime>,
+    /// What the client is subscribed to; nothing, once it has given the type up.
+    pub names: Option<Names>,
 }
 
 /// State of one connection.
@@ -32,6 +39,16 @@ pub struct ConnectionStatus {
 }
 
 impl ConnectionStatus {
+    /// The state of a type that the client is subscribed to.
+    pub fn watched(&self, kind: &ResourceType) -> Option<&TypeStatus> {
+        self.types.get(kind).filter(|of_type| of_type.names.is_some())
+    }
+
+    /// The types that the client is subscribed to.
+    pub fn watches(&self) -> impl Iterator<Item = (&ResourceType, &TypeStatus)> {
+        self.types.iter().filter(|(_, of_type)| of_type.names.is_some())
+    }
+
     /// Whether the client has accepted the last response of every type.
     pub fn is_acked(&self) -> bool {
         self.types.values().all(|of_type| of_type.sent == of_type.acked)

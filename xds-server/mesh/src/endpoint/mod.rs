@@ -144,6 +144,11 @@ impl EndpointSet {
 pub struct EndpointIndex(pub(crate) BTreeMap<(ArcStr, ArcStr), Arc<EndpointSet>>);
 
 impl EndpointIndex {
+    /// All endpoints, by host and namespace.
+    pub fn iter(&self) -> impl Iterator<Item = (&(ArcStr, ArcStr), &Arc<EndpointSet>)> {
+        self.0.iter()
+    }
+
     /// The endpoints of `hostname` in `namespace`, if ever there were any.
     pub fn get(&self, hostname: &ArcStr, namespace: &ArcStr) -> Option<&Arc<EndpointSet>> {
         self.0.get(&(hostname.clone(), namespace.clone()))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use arcstr::ArcStr;
 
 use crate::endpoint::{Endpoint, EndpointSet, Health};
-use crate::object::ObjectKey;
+use crate::object::{Kind, ObjectKey};
 use crate::rules::{ConfigKey, ConfigKind};
 use crate::service::Service;
 
@@ -45,6 +45,31 @@ impl Reason {
     }
 }
 
+/// What happened to an object; the words are istiod's (`pilot_k8s_reg_events`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Turn {
+    /// It is new.
+    Add,
+    /// It changed.
+    Update,
+    /// It came again as it was.
+    UpdateSame,
+    /// It is gone.
+    Delete,
+}
+
+impl Turn {
+    /// istiod's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Update => "update",
+            Self::UpdateSame => "updatesame",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// What one set of changes concerns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
@@ -57,6 +82,8 @@ pub struct Effects {
     /// Pods that became ready or have other labels, by namespace and name: a proxy that is one of them is served anew, and
     /// at once.
     pub proxies: BTreeSet<(ArcStr, ArcStr)>,
+    /// What happened to how many objects of each kind.
+    pub objects: BTreeMap<(Kind, Turn), u32>,
 }
 
 impl Effects {
@@ -70,9 +97,17 @@ impl Effects {
         self.keys.extend(other.keys);
         self.forced |= other.forced;
         self.proxies.extend(other.proxies);
+        for (turn, times) in other.objects {
+            *self.objects.entry(turn).or_default() += times;
+        }
         for (reason, times) in other.reasons {
             *self.reasons.entry(reason).or_default() += times;
         }
+    }
+
+    /// One more object of that kind took that turn.
+    pub(super) fn turn(&mut self, kind: Kind, turn: Turn) {
+        *self.objects.entry((kind, turn)).or_default() += 1;
     }
 
     pub(super) fn add(&mut self, kind: ConfigKind, name: ArcStr, namespace: ArcStr, reason: Reason) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 
 use dirty::Dirty;
-pub use effects::{Effects, Reason};
+pub use effects::{Effects, Reason, Turn};
 use effects::{Extent, Headless};
 
 use crate::change::{Change, ChangeSet};
@@ -106,6 +106,11 @@ impl Mesh {
         self.len() == 0
     }
 
+    /// Istio's own objects, each kind in order of namespace and name. O(objects).
+    pub fn configs(&self) -> Vec<crate::object::Object> {
+        self.store.configs()
+    }
+
     /// Takes changes in and tells which configuration they concern (istiod's push request).
     pub fn apply(&mut self, changes: ChangeSet) -> Effects {
         let mut effects = Effects::default();
@@ -115,12 +120,19 @@ impl Mesh {
                 Change::Apply(object) => {
                     let key = object.key();
                     let before = self.store.insert(object.clone());
-                    if before.as_ref() != Some(&object) {
+                    let turn = match &before {
+                        None => Turn::Add,
+                        Some(before) if *before == object => Turn::UpdateSame,
+                        Some(_) => Turn::Update,
+                    };
+                    effects.turn(key.kind, turn);
+                    if turn != Turn::UpdateSame {
                         dirty.note(&key, before.as_ref(), Some(&object), &mut effects);
                     }
                 }
                 Change::Delete(key) => {
                     if let Some(before) = self.store.remove(&key) {
+                        effects.turn(key.kind, Turn::Delete);
                         dirty.note(&key, Some(&before), None, &mut effects);
                     }
                 }

@@ -93,6 +93,22 @@ impl Store {
             + self.others.len()
     }
 
+    /// Istio's own objects, kind by kind.
+    pub fn configs(&self) -> Vec<Object> {
+        let mut all = Vec::new();
+        all.extend(self.authorization_policies.iter().cloned().map(Object::AuthorizationPolicy));
+        all.extend(self.destination_rules.iter().cloned().map(Object::DestinationRule));
+        all.extend(self.gateways.iter().cloned().map(Object::Gateway));
+        all.extend(self.peer_authentications.iter().cloned().map(Object::PeerAuthentication));
+        all.extend(self.request_authentications.iter().cloned().map(Object::RequestAuthentication));
+        all.extend(self.service_entries.iter().cloned().map(Object::ServiceEntry));
+        all.extend(self.sidecars.iter().cloned().map(Object::Sidecar));
+        all.extend(self.telemetries.iter().cloned().map(Object::Telemetry));
+        all.extend(self.virtual_services.iter().cloned().map(Object::VirtualService));
+        all.extend(self.workload_entries.iter().cloned().map(Object::WorkloadEntry));
+        all
+    }
+
     /// Puts an object in and gives back the one that it replaces.
     pub fn insert(&mut self, object: Object) -> Option<Object> {
         let key = object.key();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arcstr::ArcStr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::meta::{Labels, Meta};
 use super::scalar::PortRef;
@@ -281,7 +281,7 @@ pub struct PodTemplate {
 }
 
 /// A Kubernetes label selector.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels that must be there with these values.
@@ -291,7 +291,7 @@ pub struct LabelSelector {
 }
 
 /// One term of a label selector.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct LabelExpression {
     /// The label's key.

@@ -48,6 +48,7 @@ impl VirtualServiceRule {
 #[derive(Debug, Default)]
 pub struct VirtualServiceIndex {
     by_gateway: HashMap<ArcStr, Lists>,
+    rules: usize,
 }
 
 type List = Vec<Arc<VirtualServiceRule>>;
@@ -72,12 +73,23 @@ impl VirtualServiceIndex {
         for config in sorted.into_iter().filter(|c| !c.spec.hosts.is_empty()) {
             let export_to = export_to(config, &default);
             let rule = Arc::new(delegates.rule(config));
+            index.rules += 1;
             let gateways = &rule.spec.gateways;
             for (_, gateway) in gateways.iter().enumerate().filter(|(i, g)| !gateways[..*i].contains(g)) {
                 index.by_gateway.entry_ref(gateway).or_default().add(&rule, &export_to);
             }
         }
         index
+    }
+
+    /// How many there are; delegates, which have no hosts, do not count.
+    pub fn len(&self) -> usize {
+        self.rules
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules == 0
     }
 
     /// The `VirtualServices` bound to a gateway (`namespace/name`, or `mesh`) that `namespace` sees, in order of

@@ -40,6 +40,25 @@ impl Protocol {
         }
     }
 
+    /// istiod's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Grpc => "GRPC",
+            Self::GrpcWeb => "GRPC-Web",
+            Self::Http => "HTTP",
+            Self::HttpProxy => "HTTP_PROXY",
+            Self::Http2 => "HTTP2",
+            Self::Https => "HTTPS",
+            Self::Tls => "TLS",
+            Self::Mongo => "Mongo",
+            Self::Redis => "Redis",
+            Self::MySql => "MySQL",
+            Self::Unsupported => "UnsupportedProtocol",
+        }
+    }
+
     /// The protocol of a Kubernetes Service's port: its `appProtocol`, else the prefix of its name.
     pub fn of_service_port(number: u32, name: &str, transport: &str, app_protocol: Option<&str>) -> Self {
         if transport == "UDP" {

@@ -83,14 +83,14 @@ impl Driver {
         slot: &Slot,
         news: &mut watch::Receiver<Arc<State>>,
     ) -> Result<(), Status> {
-        self.talk.request(first)?;
+        self.request(first)?;
         self.drain().await?;
         loop {
             self.talk.hub.settle(self.talk.number);
             tokio::select! {
                 biased;
                 message = requests.next() => match message {
-                    Some(message) => self.talk.request(message?)?,
+                    Some(message) => self.request(message?)?,
                     None => return Ok(()),
                 },
                 () = slot.ready() => self.talk.stream.handle_warming(&slot.take().warming),
@@ -100,6 +100,13 @@ impl Driver {
                 },
             }
             self.drain().await?;
+        }
+    }
+
+    fn request<W: Wire>(&mut self, message: W) -> Result<(), Status> {
+        match self.talk.request(message)? {
+            None => Ok(()),
+            Some(_) => Err(Status::unimplemented("the adapter serves no pages")),
         }
     }
 

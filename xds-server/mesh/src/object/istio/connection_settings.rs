@@ -1,11 +1,11 @@
 //! `connectionSettings` of `ProxyConfig`: the parts that shape HTTP connection managers.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::object::scalar::{Duration, words};
 
 /// Timeouts and limits of connections from clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectionSettings {
     pub profile: ConnectionProfile,

@@ -1,12 +1,12 @@
 //! `DestinationRule`.
 
 use arcstr::ArcStr;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{PolicySelector, TrafficPolicy, WorkloadSelector};
 use crate::object::meta::Labels;
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DestinationRule {
     pub host: ArcStr,
@@ -23,7 +23,7 @@ fn match_labels<'de, D: Deserializer<'de>>(d: D) -> Result<Option<WorkloadSelect
     Ok(selector.map(|s| WorkloadSelector { labels: s.match_labels }))
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Subset {
     pub name: ArcStr,

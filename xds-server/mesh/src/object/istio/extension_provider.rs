@@ -2,7 +2,7 @@
 
 use arcstr::ArcStr;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::object::decode_protobuf;
@@ -10,7 +10,7 @@ use crate::object::scalar::{Duration, words};
 
 /// One of the mesh's `extensionProviders`. It has a name and is of one type; a type that nothing here uses is not
 /// listed.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ExtensionProvider {
     pub name: ArcStr,
@@ -36,7 +36,7 @@ impl ExtensionProvider {
 }
 
 /// `envoyExtAuthzHttp`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpAuthorizer {
     pub service: ArcStr,
@@ -77,7 +77,7 @@ impl HttpAuthorizer {
 }
 
 /// `envoyExtAuthzGrpc`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GrpcAuthorizer {
     pub service: ArcStr,
@@ -90,7 +90,7 @@ pub struct GrpcAuthorizer {
 }
 
 /// How much of a request's body an authorizer is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthorizationBody {
     pub max_request_bytes: u32,
@@ -99,7 +99,7 @@ pub struct AuthorizationBody {
 }
 
 /// How a line of an access log looks.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LogFormat {
     pub text: Option<ArcStr>,
@@ -107,7 +107,7 @@ pub struct LogFormat {
 }
 
 /// `envoyFileAccessLog`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FileAccessLog {
     pub path: ArcStr,
@@ -116,7 +116,7 @@ pub struct FileAccessLog {
 }
 
 /// `envoyHttpAls`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpAccessLogService {
     pub service: ArcStr,
@@ -129,7 +129,7 @@ pub struct HttpAccessLogService {
 }
 
 /// `envoyTcpAls`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TcpAccessLogService {
     pub service: ArcStr,
@@ -139,7 +139,7 @@ pub struct TcpAccessLogService {
 }
 
 /// `envoyOtelAls`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OtelAccessLogService {
     pub service: ArcStr,
@@ -149,7 +149,7 @@ pub struct OtelAccessLogService {
 }
 
 /// `datadog`, `skywalking`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Collector {
     pub service: ArcStr,
@@ -162,7 +162,7 @@ words! {
 }
 
 /// `zipkin`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Zipkin {
     pub service: ArcStr,
@@ -177,7 +177,7 @@ pub struct Zipkin {
 }
 
 /// A header that a proxy sends to a provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProviderHeader {
     pub name: ArcStr,
@@ -186,7 +186,7 @@ pub struct ProviderHeader {
 }
 
 /// `http` of OpenTelemetry and of Dynatrace's sampler.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ProviderHttp {
     pub path: ArcStr,
@@ -195,7 +195,7 @@ pub struct ProviderHttp {
 }
 
 /// `grpc` of OpenTelemetry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProviderGrpc {
     pub timeout: Option<Duration>,
@@ -203,7 +203,7 @@ pub struct ProviderGrpc {
 }
 
 /// What a proxy finds out about where it runs.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ResourceDetectors {
     pub environment: Option<Map<String, Value>>,
@@ -215,7 +215,7 @@ words! {
 }
 
 /// `opentelemetry`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OpenTelemetry {
     pub service: ArcStr,
@@ -229,7 +229,7 @@ pub struct OpenTelemetry {
 }
 
 /// `dynatraceSampler`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DynatraceSampler {
     pub tenant: ArcStr,
@@ -239,7 +239,7 @@ pub struct DynatraceSampler {
 }
 
 /// Where Dynatrace's sampler asks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct DynatraceApi {
     pub service: ArcStr,

@@ -1,20 +1,20 @@
 //! `Gateway`, and the TLS settings that a server terminates with.
 
 use arcstr::ArcStr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::SidecarPort;
 use crate::object::meta::Labels;
 use crate::object::scalar::words;
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Gateway {
     pub servers: Vec<GatewayServer>,
     pub selector: Labels,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GatewayServer {
     pub port: Option<SidecarPort>,
@@ -46,7 +46,7 @@ words! {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServerTls {
     pub https_redirect: bool,
@@ -68,7 +68,7 @@ pub struct ServerTls {
     pub insecure_skip_verify: Option<bool>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TlsCertificate {
     pub server_certificate: ArcStr,

@@ -1,7 +1,7 @@
 //! The mesh configuration: the key `mesh` of the `ConfigMap` `istio`, laid over Istio's defaults.
 
 use arcstr::{ArcStr, literal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ConnectionPool, H2Upgrade, HttpRetry, KeepAlive, LocalityLb, OutlierDetection, ZoneAwareLb};
@@ -9,7 +9,7 @@ use crate::object::kubernetes::LabelSelector;
 use crate::object::scalar::{Duration, words};
 
 /// Mesh-wide settings. A field that is given replaces the default whole, messages and lists too.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(clippy::struct_excessive_bools)] // as in the API
 pub struct MeshConfig {
@@ -110,7 +110,7 @@ impl Default for MeshConfig {
 }
 
 /// Names of the extension providers that proxies use where nothing else is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DefaultProviders {
     pub metrics: Vec<ArcStr>,
@@ -119,7 +119,7 @@ pub struct DefaultProviders {
 }
 
 /// The mesh configuration's fields that have no effect here: read only to refuse what istiod cannot decode.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(dead_code)] // read for its types
 pub(crate) struct IgnoredMeshConfig {
@@ -165,7 +165,7 @@ words! {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct OutboundTrafficPolicy {
     pub mode: OutboundTrafficPolicyMode,
@@ -180,7 +180,7 @@ words! {
     InboundTrafficPolicyMode { Passthrough = "PASSTHROUGH" => 0, Localhost = "LOCALHOST" => 1 }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct InboundTrafficPolicy {
     pub mode: InboundTrafficPolicyMode,
@@ -196,14 +196,14 @@ words! {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct PathNormalization {
     pub normalization: Normalization,
 }
 
 /// TLS parameters of one side of the mesh (`meshMTLS`, `tlsDefaults`).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MeshTls {
     pub min_protocol_version: MeshTlsVersion,
@@ -212,7 +212,7 @@ pub struct MeshTls {
 }
 
 /// Roots of other trust domains: of all that it says only whom they vouch for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CaCertificates {
     pub trust_domains: Vec<ArcStr>,
@@ -228,7 +228,7 @@ words! {
     MeshTlsVersion { Auto = "TLS_AUTO" => 0, V1_2 = "TLSV1_2" => 1, V1_3 = "TLSV1_3" => 2 }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DefaultTrafficPolicy {
     pub connection_pool: Option<ConnectionPool>,
@@ -244,7 +244,7 @@ words! {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEntryVisibility {
     pub apply_to_sidecars: bool,
@@ -252,7 +252,7 @@ pub struct ServiceEntryVisibility {
     pub policies: Vec<ServiceEntryVisibilityPolicy>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ServiceEntryVisibilityPolicy {
     pub visibility: Visibility,
@@ -260,20 +260,20 @@ pub struct ServiceEntryVisibilityPolicy {
     pub rules: Vec<ServiceEntryVisibilityRule>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEntryVisibilityRule {
     pub namespace_selector: Option<LabelSelector>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ServiceSettings {
     pub settings: ClusterLocal,
     pub hosts: Vec<ArcStr>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterLocal {
     pub cluster_local: bool,

@@ -60,12 +60,12 @@ pub use virtual_service::{
     ResponseBody, RouteDestination, StringMatch, TcpRoute, TlsMatch, TlsRoute, VirtualService,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::object::meta::Labels;
 
 /// Labels of the workloads that a policy is for (`workloadSelector` of the networking API).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct WorkloadSelector {
     /// All must be there; none given selects every workload.
@@ -73,7 +73,7 @@ pub struct WorkloadSelector {
 }
 
 /// Labels of the workloads that a policy is for (`selector` of the security and telemetry APIs).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicySelector {
     /// All must be there; none given selects every workload.
@@ -81,14 +81,14 @@ pub struct PolicySelector {
 }
 
 /// A port by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct PortSelector {
     pub number: u32,
 }
 
 /// A percentage, 0 to 100.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Percent {
     pub value: f64,

@@ -2,7 +2,7 @@
 
 use arcstr::ArcStr;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ConnectionSettings, CustomTag};
@@ -10,7 +10,7 @@ use crate::object::decode_protobuf;
 use crate::object::scalar::words;
 
 /// A proxy's configuration: the parts that shape listeners, routes and clusters.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProxyConfig {
     pub proxy_headers: ProxyHeaders,
@@ -27,7 +27,7 @@ impl ProxyConfig {
 }
 
 /// Headers that a proxy sets, or does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProxyHeaders {
     pub forwarded_client_cert: ForwardClientCert,
@@ -55,7 +55,7 @@ words! {
 }
 
 /// What is told of a client's certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ClientCertDetails {
     pub subject: Option<bool>,
@@ -66,7 +66,7 @@ pub struct ClientCertDetails {
 }
 
 /// Something that is on unless it is disabled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Switch {
     pub disabled: Option<bool>,
@@ -80,14 +80,14 @@ impl Switch {
 }
 
 /// Something that is off unless it is enabled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Enabled {
     pub enabled: Option<bool>,
 }
 
 /// The `server` header.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ServerHeader {
     pub disabled: Option<bool>,
@@ -95,7 +95,7 @@ pub struct ServerHeader {
 }
 
 /// The headers by which HTTP proxies tell each other who they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ExchangeHeaders {
     pub mode: ExchangeMode,
@@ -106,7 +106,7 @@ words! {
 }
 
 /// What proxies say of tracing.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProxyTracing {
     pub sampling: f64,
@@ -116,7 +116,7 @@ pub struct ProxyTracing {
 }
 
 /// What stands before a gateway.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GatewayTopology {
     pub num_trusted_proxies: u32,

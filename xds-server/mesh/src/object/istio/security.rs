@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arcstr::ArcStr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::PolicySelector;
 use crate::object::scalar::{Duration, words};
@@ -12,13 +12,13 @@ words! {
     MutualTlsMode { Unset = "UNSET" => 0, Disable = "DISABLE" => 1, Permissive = "PERMISSIVE" => 2, Strict = "STRICT" => 3 }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct MutualTls {
     pub mode: MutualTlsMode,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PeerAuthentication {
     pub selector: Option<PolicySelector>,
@@ -28,7 +28,7 @@ pub struct PeerAuthentication {
 }
 
 /// The object that a policy is attached to instead of a selector.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TargetReference {
     pub group: ArcStr,
@@ -41,7 +41,7 @@ words! {
     AuthorizationAction { Allow = "ALLOW" => 0, Deny = "DENY" => 1, Audit = "AUDIT" => 2, Custom = "CUSTOM" => 3 }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthorizationPolicy {
     pub selector: Option<PolicySelector>,
@@ -52,13 +52,13 @@ pub struct AuthorizationPolicy {
     pub provider: Option<Provider>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Provider {
     pub name: ArcStr,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct AuthorizationRule {
     pub from: Option<Vec<RuleFrom>>,
@@ -66,13 +66,13 @@ pub struct AuthorizationRule {
     pub when: Vec<AuthorizationCondition>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct RuleFrom {
     pub source: Option<AuthorizationSource>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthorizationSource {
     pub principals: Vec<ArcStr>,
@@ -91,13 +91,13 @@ pub struct AuthorizationSource {
     pub not_remote_ip_blocks: Vec<ArcStr>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct RuleTo {
     pub operation: Option<AuthorizationOperation>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthorizationOperation {
     pub hosts: Vec<ArcStr>,
@@ -110,7 +110,7 @@ pub struct AuthorizationOperation {
     pub not_paths: Vec<ArcStr>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthorizationCondition {
     pub key: ArcStr,
@@ -118,7 +118,7 @@ pub struct AuthorizationCondition {
     pub not_values: Vec<ArcStr>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RequestAuthentication {
     pub selector: Option<PolicySelector>,
@@ -127,7 +127,7 @@ pub struct RequestAuthentication {
     pub jwt_rules: Vec<JwtRule>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct JwtRule {
     pub issuer: ArcStr,
@@ -144,14 +144,14 @@ pub struct JwtRule {
     pub space_delimited_claims: Vec<ArcStr>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct JwtHeader {
     pub name: ArcStr,
     pub prefix: ArcStr,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ClaimToHeader {
     pub header: ArcStr,

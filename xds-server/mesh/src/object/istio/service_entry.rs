@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arcstr::ArcStr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::WorkloadSelector;
 use crate::object::meta::Labels;
@@ -23,7 +23,7 @@ words! {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEntry {
     pub hosts: Vec<ArcStr>,
@@ -37,7 +37,7 @@ pub struct ServiceEntry {
     pub subject_alt_names: Vec<ArcStr>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEntryPort {
     pub number: u32,
@@ -46,7 +46,7 @@ pub struct ServiceEntryPort {
     pub target_port: u32,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadEntry {
     pub address: ArcStr,

@@ -1,12 +1,12 @@
 //! `Sidecar`.
 
 use arcstr::ArcStr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ConnectionPool, Destination, OutboundTrafficPolicyMode, ServerTls, WorkloadSelector};
 use crate::object::scalar::words;
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Sidecar {
     pub workload_selector: Option<WorkloadSelector>,
@@ -17,7 +17,7 @@ pub struct Sidecar {
 }
 
 /// A port of a listener: number, protocol word, name; `targetPort` is deprecated and refused in egress.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SidecarPort {
     pub number: u32,
@@ -30,7 +30,7 @@ words! {
     CaptureMode { Default = "DEFAULT" => 0, Iptables = "IPTABLES" => 1, None = "NONE" => 2 }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressListener {
     pub port: Option<SidecarPort>,
@@ -41,7 +41,7 @@ pub struct IngressListener {
     pub connection_pool: Option<ConnectionPool>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EgressListener {
     pub port: Option<SidecarPort>,
@@ -51,7 +51,7 @@ pub struct EgressListener {
 }
 
 /// A Sidecar's own outbound policy. An unset mode is `REGISTRY_ONLY`, the enum's first word.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SidecarOutboundTrafficPolicy {
     pub mode: OutboundTrafficPolicyMode,

@@ -2,12 +2,12 @@
 
 use arcstr::ArcStr;
 use indexmap::IndexMap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{PolicySelector, TargetReference};
 use crate::object::scalar::{Duration, words};
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Telemetry {
     pub selector: Option<PolicySelector>,
@@ -18,7 +18,7 @@ pub struct Telemetry {
     pub access_logging: Vec<AccessLogging>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ProviderRef {
     pub name: ArcStr,
@@ -28,13 +28,13 @@ words! {
     WorkloadMode { ClientAndServer = "CLIENT_AND_SERVER" => 0, Client = "CLIENT" => 1, Server = "SERVER" => 2 }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ModeMatch {
     pub mode: WorkloadMode,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tracing {
     #[serde(rename = "match")]
@@ -48,7 +48,7 @@ pub struct Tracing {
     pub disable_context_propagation: Option<bool>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct CustomTag {
     pub literal: Option<TagValue>,
@@ -57,7 +57,7 @@ pub struct CustomTag {
     pub formatter: Option<TagValue>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TagValue {
     pub name: ArcStr,
@@ -65,7 +65,7 @@ pub struct TagValue {
     pub default_value: ArcStr,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Metrics {
     pub providers: Vec<ProviderRef>,
@@ -73,7 +73,7 @@ pub struct Metrics {
     pub reporting_interval: Option<Duration>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricsOverride {
     #[serde(rename = "match")]
@@ -98,7 +98,7 @@ words! {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricSelector {
     pub metric: Option<IstioMetric>,
@@ -110,14 +110,14 @@ words! {
     TagOperation { Upsert = "UPSERT" => 0, Remove = "REMOVE" => 1 }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TagOverride {
     pub operation: TagOperation,
     pub value: ArcStr,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct AccessLogging {
     #[serde(rename = "match")]
@@ -127,7 +127,7 @@ pub struct AccessLogging {
     pub filter: Option<AccessLogFilter>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct AccessLogFilter {
     pub expression: ArcStr,
