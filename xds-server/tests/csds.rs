@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::service::status::v3::client_config::GenericXdsConfig
 use envoy_types::pb::envoy::service::status::v3::client_status_discovery_service_client::ClientStatusDiscoveryServiceClient;
 use envoy_types::pb::envoy::service::status::v3::{ClientConfig, ClientStatusRequest, ConfigStatus};
 use envoy_types::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
-use envoy_types::pb::envoy::r#type::matcher::v3::{NodeMatcher, StringMatcher};
+use envoy_types::pb::envoy::r#type::matcher::v3::{NodeMatcher, RegexMatcher, StringMatcher};
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -85,7 +85,7 @@ async fn nodes_are_matched() {
         assert_eq!(fetch(&server, of_id(pattern.clone())).await.len(), found, "{pattern:?}");
     }
     let mut client = ClientStatusDiscoveryServiceClient::new(channel(&server).await);
-    let unknown = of_id(MatchPattern::SafeRegex(Default::default()));
+    let unknown = of_id(MatchPattern::SafeRegex(RegexMatcher::default()));
     let refused = client.fetch_client_status(unknown).await.expect_err("nothing is matched by chance");
     assert_eq!(refused.code(), Code::InvalidArgument);
     server.shutdown().await.expect("it ends");

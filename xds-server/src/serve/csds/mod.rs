@@ -51,7 +51,7 @@ impl ClientStatusDiscoveryService for ClientStatuses {
         request: Request<Streaming<ClientStatusRequest>>,
     ) -> Result<Response<Self::StreamClientStatusStream>, Status> {
         let hub = self.0.clone();
-        let caller = admitted(&hub, request.metadata().clone().into_headers(), request.extensions())?;
+        let caller = admitted(&hub, &request.metadata().clone().into_headers(), request.extensions())?;
         let ended = hub.cancel.clone().cancelled_owned();
         let answers =
             request.into_inner().take_until(ended).map(move |request| answer(&hub, &caller, &request?));
@@ -62,15 +62,15 @@ impl ClientStatusDiscoveryService for ClientStatuses {
         &self,
         request: Request<ClientStatusRequest>,
     ) -> Result<Response<ClientStatusResponse>, Status> {
-        let caller = admitted(&self.0, request.metadata().clone().into_headers(), request.extensions())?;
+        let caller = admitted(&self.0, &request.metadata().clone().into_headers(), request.extensions())?;
         answer(&self.0, &caller, request.get_ref()).map(Response::new)
     }
 }
 
 /// Who asks. On the loopback anybody may, elsewhere who brings a token.
-fn admitted(hub: &Hub, headers: http::HeaderMap, extensions: &Extensions) -> Result<Caller, Status> {
+fn admitted(hub: &Hub, headers: &http::HeaderMap, extensions: &Extensions) -> Result<Caller, Status> {
     let peer = extensions.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    let visitor = Visitor { peer, authorization: Visitor::authorization(&headers) };
+    let visitor = Visitor { peer, authorization: Visitor::authorization(headers) };
     match caller(hub, &visitor) {
         Caller::Nobody => Err(Status::unauthenticated("authentication required")),
         caller => Ok(caller),

@@ -18,10 +18,8 @@ pub(super) fn service(service: &Service) -> Value {
     let created = created.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |at| at.to_string());
     fields.insert("creationTime".to_owned(), created.into());
     fields.insert("hostname".to_owned(), service.hostname.as_str().into());
-    let addresses = match service.addresses.is_empty() {
-        true => Value::Null,
-        false => json!({CLUSTER: service.addresses}),
-    };
+    let addresses =
+        if service.addresses.is_empty() { Value::Null } else { json!({CLUSTER: service.addresses}) };
     fields.insert("clusterVIPs".to_owned(), json!({"Addresses": addresses}));
     if !service.address.is_empty() {
         fields.insert("defaultAddress".to_owned(), service.address.as_str().into());
@@ -121,10 +119,7 @@ pub(super) fn endpoint(endpoint: &Endpoint, trust_domain: &str) -> Value {
         "Addresses": [endpoint.address.as_str()],
         "ServicePortName": endpoint.service_port_name,
         "LegacyClusterPortKey": 0,
-        "ServiceAccount": match endpoint.service_account.is_empty() {
-            true => String::new(),
-            false => account(&endpoint.namespace, &endpoint.service_account, trust_domain),
-        },
+        "ServiceAccount": account(endpoint, trust_domain),
         "Network": "",
         "Locality": {"Label": endpoint.locality.to_string(), "ClusterID": CLUSTER},
         "EndpointPort": endpoint.port,
@@ -149,7 +144,11 @@ pub(super) fn endpoint(endpoint: &Endpoint, trust_domain: &str) -> Value {
     })
 }
 
-/// A service account as it stands in certificates.
-pub(super) fn account(namespace: &str, name: &str, trust_domain: &str) -> String {
-    format!("spiffe://{trust_domain}/ns/{namespace}/sa/{name}")
+/// An endpoint's account as it stands in certificates; nothing where it is unknown.
+fn account(endpoint: &Endpoint, trust_domain: &str) -> String {
+    let Endpoint { namespace, service_account, .. } = endpoint;
+    match service_account.as_str() {
+        "" => String::new(),
+        name => format!("spiffe://{trust_domain}/ns/{namespace}/sa/{name}"),
+    }
 }
