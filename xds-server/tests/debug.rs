@@ -3,12 +3,15 @@
 mod common;
 
 use common::{CDS, CLUSTER, Client, DEADLINE, EDS, LDS, get, get_with, page, server, server_of};
-use envoy_types::pb::envoy::service::discovery::v3::DiscoveryRequest;
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use envoy_types::pb::envoy::service::status::v3::{ClientConfig, ConfigStatus};
 use envoy_types::pb::google::rpc::Status as RpcStatus;
 use prost::Message;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use xdslab_server::Config;
 use xdslab_server::identity::IdentityOptions;
@@ -268,6 +271,41 @@ async fn strangers_are_refused_and_namespaces_see_their_own() {
         let heard = client.hear().await;
         assert_eq!(heard.as_ref().err().map(tonic::Status::code), code, "{type_url}: {heard:?}");
     }
+    server.shutdown().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn pages_over_delta_xds() {
+    let server = server().await;
+    let _client = Client::in_sync(&server).await;
+    let address = format!("http://{}", server.grpc_addr());
+    let mut client = AggregatedDiscoveryServiceClient::connect(address).await.expect("the server listens");
+    let ask = |type_url: &str, names: &[&str]| DeltaDiscoveryRequest {
+        node: common::node(),
+        type_url: type_url.to_owned(),
+        resource_names_subscribe: names.iter().map(|&name| name.to_owned()).collect(),
+        ..Default::default()
+    };
+    let questions = [
+        ask("istio.io/debug", &["syncz?namespace=none"]),
+        ask("istio.io/debug/syncz", &[]),
+        ask("istio.io/debug", &["config_dump"]),
+    ];
+    let (requests, stream) = mpsc::channel(questions.len());
+    let answers = client.delta_aggregated_resources(ReceiverStream::new(stream)).await.expect("a stream");
+    let mut answers = answers.into_inner();
+    let mut bodies = Vec::new();
+    for question in questions {
+        requests.send(question).await.expect("open");
+        let answer = timeout(DEADLINE, answers.message()).await.expect("in time").expect("no error");
+        let resource = answer.expect("an answer").resources.remove(0);
+        let any = resource.resource.expect("a body");
+        bodies.push((resource.name, any.type_url, any.value));
+    }
+    assert_eq!(bodies[0], ("syncz?namespace=none".into(), "istio.io/debug".into(), b"[]".to_vec()));
+    assert_eq!((&*bodies[1].0, ClientConfig::decode(&*bodies[1].2).is_ok()), ("a-1.default", true));
+    let text = String::from_utf8_lossy(&bodies[2].2);
+    assert_eq!(text, "{\"statusCode\":\"400\"}You must provide a proxyID in the query string\n");
     server.shutdown().await.expect("it ends");
 }
 

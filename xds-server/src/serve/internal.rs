@@ -13,6 +13,7 @@ use envoy_types::pb::envoy::service::status::v3::client_config::GenericXdsConfig
 use envoy_types::pb::google::protobuf::{Any, Timestamp};
 use prost::Message;
 use serde_json::{Map, Value, json};
+use tokio::task::spawn_blocking;
 use tonic::Status;
 use xdslab_mesh::ProxyKind;
 use xdslab_proto::pack_any;
@@ -57,7 +58,11 @@ pub(super) async fn answer(
         (PAGE, [name]) => vec![page(hub, name, caller).await?],
         (PAGE, _) => return Err(Status::invalid_argument("exactly one debug request is required")),
         (SYNC, _) => sync(hub, &caller),
-        (_, [proxy]) => dump(hub, proxy, &caller),
+        (_, [proxy]) => {
+            let (hub, proxy) = (hub.clone(), (*proxy).to_owned());
+            let dumped = spawn_blocking(move || dump(&hub, &proxy, &caller)).await;
+            dumped.map_err(|error| Status::internal(error.to_string()))?
+        }
         _ => Vec::new(),
     };
     let control_plane = (type_url == SYNC).then(|| ControlPlane { identifier: identifier() });

@@ -14,6 +14,7 @@ use envoy_types::pb::envoy::service::status::v3::client_status_discovery_service
 };
 use envoy_types::pb::envoy::service::status::v3::{ClientConfig, ClientStatusRequest, ClientStatusResponse};
 use futures::{Stream, StreamExt};
+use tokio::task::spawn_blocking;
 use tonic::transport::server::TcpConnectInfo;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 use xdslab_mesh::ProxyKind;
@@ -53,8 +54,10 @@ impl ClientStatusDiscoveryService for ClientStatuses {
         let hub = self.0.clone();
         let caller = admitted(&hub, &request.metadata().clone().into_headers(), request.extensions())?;
         let ended = hub.cancel.clone().cancelled_owned();
-        let answers =
-            request.into_inner().take_until(ended).map(move |request| answer(&hub, &caller, &request?));
+        let answers = request.into_inner().take_until(ended).then(move |request| {
+            let (hub, caller) = (hub.clone(), caller.clone());
+            async move { answer(hub, caller, request?).await }
+        });
         Ok(Response::new(Box::pin(answers)))
     }
 
@@ -63,7 +66,7 @@ impl ClientStatusDiscoveryService for ClientStatuses {
         request: Request<ClientStatusRequest>,
     ) -> Result<Response<ClientStatusResponse>, Status> {
         let caller = admitted(&self.0, &request.metadata().clone().into_headers(), request.extensions())?;
-        answer(&self.0, &caller, request.get_ref()).map(Response::new)
+        answer(self.0.clone(), caller, request.into_inner()).await.map(Response::new)
     }
 }
 
@@ -77,7 +80,21 @@ fn admitted(hub: &Hub, headers: &http::HeaderMap, extensions: &Extensions) -> Re
     }
 }
 
-fn answer(hub: &Hub, caller: &Caller, request: &ClientStatusRequest) -> Result<ClientStatusResponse, Status> {
+/// Made beside the threads that serve streams: everything of all clients takes long.
+async fn answer(
+    hub: Arc<Hub>,
+    caller: Caller,
+    request: ClientStatusRequest,
+) -> Result<ClientStatusResponse, Status> {
+    let made = spawn_blocking(move || statuses(&hub, &caller, &request)).await;
+    made.map_err(|error| Status::internal(error.to_string()))?
+}
+
+fn statuses(
+    hub: &Hub,
+    caller: &Caller,
+    request: &ClientStatusRequest,
+) -> Result<ClientStatusResponse, Status> {
     let matchers = Matchers::read(&request.node_matchers)?;
     let with_contents = !request.exclude_resource_contents;
     let clients = hub.clients();

@@ -17,28 +17,28 @@ use crate::serve::client::Client;
 use crate::serve::hub::Hub;
 
 /// All types of one client, or those that `types` names.
-pub(super) fn page(visit: &Visit<'_>) -> Page {
+pub(super) fn page(visit: &Visit) -> Page {
     if let Some(types) = visit.query.get("types").filter(|types| !types.is_empty()) {
         return of_type(visit, types);
     }
     match visit.client() {
-        Ok(client) => form(visit, dump(visit.hub, &client, visit.query.has("include_eds"))),
+        Ok(client) => form(visit, dump(&visit.hub, &client, visit.query.has("include_eds"))),
         Err(refusal) => refusal,
     }
 }
 
 /// The resources of these types, by their short names with commas between.
-pub(super) fn of_type(visit: &Visit<'_>, types: &str) -> Page {
+pub(super) fn of_type(visit: &Visit, types: &str) -> Page {
     let client = match visit.client() {
         Ok(client) => client,
         Err(refusal) => return refusal,
     };
     let kinds = types.split(',').filter_map(ResourceType::from_short);
-    let configs = kinds.flat_map(|kind| resources(visit.hub, &client, &kind)).collect();
+    let configs = kinds.flat_map(|kind| resources(&visit.hub, &client, &kind)).collect();
     form(visit, configs)
 }
 
-fn form(visit: &Visit<'_>, configs: Vec<Any>) -> Page {
+fn form(visit: &Visit, configs: Vec<Any>) -> Page {
     match json::message_to_camel_json(&ConfigDump { configs }) {
         Ok(value) => visit.json(&value),
         Err(error) => Page::text(500, error.to_string()),

@@ -8,22 +8,26 @@ use xdslab_mesh::object::{Kind, Meta, Object};
 use super::connected::watches;
 use super::{Page, Visit};
 use crate::serve::ask::Ask;
+use crate::serve::hub::Hub;
 
 /// The version that istiod reads Istio's kinds in.
 const VERSION: &str = "v1";
 
-/// Istio's own objects, in Kubernetes' form.
-pub(super) async fn page(visit: &Visit<'_>) -> Page {
+/// Istio's own objects, of the writer of the mesh.
+pub(super) async fn objects(hub: &Hub) -> Result<Vec<Object>, Page> {
     let (reply, answer) = oneshot::channel();
-    let asked = visit.hub.asks.send(Ask::Configs(reply)).await;
-    match (asked, answer.await) {
-        (Ok(()), Ok(objects)) => visit.json(&objects.iter().filter_map(object).collect()),
-        _ => Page::text(503, "the server is shutting down\n"),
-    }
+    let ending = || Page::text(503, "the server is shutting down\n");
+    hub.asks.send(Ask::Configs(reply)).await.map_err(|_| ending())?;
+    answer.await.map_err(|_| ending())
+}
+
+/// The same in Kubernetes' form.
+pub(super) fn page(visit: &Visit, objects: &[Object]) -> Page {
+    visit.json(&objects.iter().filter_map(object).collect())
 }
 
 /// The mesh configuration.
-pub(super) fn mesh(visit: &Visit<'_>) -> Page {
+pub(super) fn mesh(visit: &Visit) -> Page {
     match visit.hub.snapshot() {
         Some(snapshot) => visit.json(&spec(&**snapshot.mesh_config())),
         None => visit.json(&json!({})),
@@ -31,7 +35,7 @@ pub(super) fn mesh(visit: &Visit<'_>) -> Page {
 }
 
 /// Without a client the kinds of objects that are read, as istiod; with one what it is subscribed to.
-pub(super) fn resources(visit: &Visit<'_>) -> Page {
+pub(super) fn resources(visit: &Visit) -> Page {
     match visit.named() {
         Some(Ok(client)) => visit.json(&Value::Object(watches(&client))),
         Some(Err(refusal)) => refusal,

@@ -9,7 +9,7 @@ use super::{Page, Visit};
 use crate::serve::client::Client;
 
 /// Connections with all that is known of their clients.
-pub(super) fn adsz(visit: &Visit<'_>) -> Page {
+pub(super) fn adsz(visit: &Visit) -> Page {
     let clients = match visit.named() {
         Some(Ok(client)) => vec![client],
         Some(Err(refusal)) => return refusal,
@@ -41,12 +41,12 @@ pub(super) fn adsz(visit: &Visit<'_>) -> Page {
 }
 
 /// Connections alone.
-pub(super) fn connections(visit: &Visit<'_>) -> Page {
+pub(super) fn connections(visit: &Visit) -> Page {
     list(visit, &visit.clients(), connection)
 }
 
 /// The services that each client stands behind.
-pub(super) fn instances(visit: &Visit<'_>) -> Page {
+pub(super) fn instances(visit: &Visit) -> Page {
     let clients = visit.hub.clients();
     let targets = |client: &Client| {
         let view = &client.seen.view;
@@ -74,7 +74,7 @@ fn connection(client: &Client) -> Map<String, Value> {
     fields
 }
 
-fn list(visit: &Visit<'_>, clients: &[Client], form: impl Fn(&Client) -> Map<String, Value>) -> Page {
+fn list(visit: &Visit, clients: &[Client], form: impl Fn(&Client) -> Map<String, Value>) -> Page {
     let mut all = json!({"totalClients": clients.len()});
     if !clients.is_empty() {
         all["clients"] = clients.iter().map(form).map(Value::Object).collect();

@@ -19,6 +19,7 @@ mod sync;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
 pub(super) use caller::{Caller, caller};
 pub(super) use config_dump::dump;
@@ -26,46 +27,41 @@ pub(super) use page::Page;
 pub(super) use query::Query;
 pub(super) use sync::sync_status;
 
+use index::Make;
+
 use super::ask::Ask;
 use super::client::Client;
 use super::hub::Hub;
 
 /// One look at a page.
-pub(super) struct Visit<'h> {
-    pub hub: &'h Hub,
+pub(super) struct Visit {
+    pub hub: Arc<Hub>,
     pub query: Query,
     pub caller: Caller,
 }
 
-/// The page of this name, the part of its path after `/debug/`.
+/// The page of this name, the part of its path after `/debug/`. It is made beside the threads that serve streams: that of
+/// a large mesh takes long.
 pub(super) async fn answer(hub: &Arc<Hub>, name: &str, query: Query, caller: Caller) -> Page {
-    let visit = Visit { hub, query, caller };
-    if !index::PAGES.iter().any(|(page, _)| page.split('?').next() == Some(name)) {
-        return Page::not_found();
-    }
+    let Some(page) = index::PAGES.iter().find(|page| page.name == name) else { return Page::not_found() };
+    let visit = Visit { hub: hub.clone(), query, caller };
     if let Some(refusal) = visit.caller.refusal(name) {
         return refusal;
     }
-    match name {
-        "adsz" if visit.query.has("push") => push(hub).await,
-        "adsz" => connected::adsz(&visit),
-        "config_dump" => config_dump::page(&visit),
-        "configz" => configs::page(&visit).await,
-        "connections" => connected::connections(&visit),
-        "ecdsz" => config_dump::of_type(&visit, "ecds"),
-        "edsz" => config_dump::of_type(&visit, "eds"),
-        "endpointShardz" | "endpointz" => registry::shards(&visit),
-        "instancesz" => connected::instances(&visit),
-        "list" => index::list(&visit),
-        "mesh" => configs::mesh(&visit),
-        "ndsz" => config_dump::of_type(&visit, "nds"),
-        "push_status" => amiss::page(&visit),
-        "registryz" => registry::services(&visit),
-        "resourcesz" => configs::resources(&visit),
-        "sidecarz" => sidecar::page(&visit),
-        "syncz" => sync::page(&visit),
-        _ => Page::not_found(),
+    match page.make {
+        Make::Page(make) => aside(move || make(&visit)).await,
+        Make::Adsz if visit.query.has("push") => push(hub).await,
+        Make::Adsz => aside(move || connected::adsz(&visit)).await,
+        Make::Configz => match configs::objects(hub).await {
+            Ok(objects) => aside(move || configs::page(&visit, &objects)).await,
+            Err(page) => page,
+        },
     }
+}
+
+async fn aside(make: impl FnOnce() -> Page + Send + 'static) -> Page {
+    let page = spawn_blocking(make).await;
+    page.unwrap_or_else(|error| Page::text(500, format!("the page was not made: {error}\n")))
 }
 
 /// `/debug` itself.
@@ -83,7 +79,7 @@ async fn push(hub: &Hub) -> Page {
     }
 }
 
-impl Visit<'_> {
+impl Visit {
     /// The first connection whose id contains `proxyID`, of those that the caller may look at; else what istiod says.
     fn client(&self) -> Result<Client, Page> {
         match self.named() {

@@ -8,13 +8,13 @@ use super::model;
 use super::{Page, Visit};
 
 /// All services.
-pub(super) fn services(visit: &Visit<'_>) -> Page {
+pub(super) fn services(visit: &Visit) -> Page {
     let Some(snapshot) = visit.hub.snapshot() else { return visit.json(&json!([])) };
     visit.json(&snapshot.services().all().map(|service| model::service(service)).collect())
 }
 
 /// All endpoints, by host, namespace, and registry with its cluster.
-pub(super) fn shards(visit: &Visit<'_>) -> Page {
+pub(super) fn shards(visit: &Visit) -> Page {
     let Some(snapshot) = visit.hub.snapshot() else { return visit.json(&json!({})) };
     let trust_domain = &snapshot.mesh_config().trust_domain;
     let mut hosts = Map::new();

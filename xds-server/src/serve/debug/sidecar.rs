@@ -7,7 +7,7 @@ use super::model;
 use super::{Page, Visit};
 
 /// The scope of one client.
-pub(super) fn page(visit: &Visit<'_>) -> Page {
+pub(super) fn page(visit: &Visit) -> Page {
     let client = match visit.client() {
         Ok(client) => client,
         Err(refusal) => return refusal,

@@ -10,7 +10,7 @@ use crate::serve::client::Client;
 use crate::serve::status::TypeStatus;
 
 /// One element a connected client, with the nonces that it was sent and has accepted.
-pub(super) fn page(visit: &Visit<'_>) -> Page {
+pub(super) fn page(visit: &Visit) -> Page {
     let namespace = visit.query.get("namespace").unwrap_or_default();
     let clients = visit.clients();
     let wanted =
