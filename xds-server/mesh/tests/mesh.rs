@@ -103,6 +103,45 @@ fn each_change_concerns_what_istiod_says() {
 }
 
 #[test]
+fn what_asks_for_nothing_else_is_no_news() {
+    let mut mesh = Mesh::new();
+    let changed = |mut value: Value, path: &str, to: Value| {
+        *value.pointer_mut(path).expect("there") = to;
+        value
+    };
+    let mut plain = sidecar(&["./*"]);
+    plain["metadata"]["labels"] = json!({"team": "a"});
+    let mut web = service("web", 80);
+    web["metadata"]["annotations"] = json!({"note": "a"});
+    web["spec"]["ports"][0]["targetPort"] = json!(8080);
+    let entry = json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+        "metadata": {"name": "e", "namespace": "default"},
+        "spec": {"hosts": ["e.example.com"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                 "resolution": "DNS", "endpoints": [{"address": "one.example.com"}]}});
+    mesh.apply(apply([plain.clone(), web.clone(), entry.clone()]));
+    for (title, value, kinds_of) in [
+        ("a label", changed(plain.clone(), "/metadata/labels/team", json!("b")), vec![]),
+        ("an annotation", changed(web.clone(), "/metadata/annotations/note", json!("b")), vec![]),
+        (
+            "a port of the pods",
+            changed(web.clone(), "/spec/ports/0/targetPort", json!(9090)),
+            vec![ConfigKind::ServiceEntry],
+        ),
+        (
+            "an address that its clients resolve",
+            changed(entry.clone(), "/spec/endpoints/0/address", json!("two.example.com")),
+            vec![ConfigKind::ServiceEntry],
+        ),
+    ] {
+        let effects = mesh.apply(apply([value]));
+        assert_eq!(kinds(&effects), kinds_of.into_iter().collect(), "{title}");
+    }
+    let mut marked = plain;
+    marked["metadata"]["labels"] = json!({"istio.io/rev": "default"});
+    assert_eq!(kinds(&mesh.apply(apply([marked]))), [ConfigKind::Sidecar].into(), "a label of Istio's own");
+}
+
+#[test]
 fn mesh_configuration_concerns_everybody() {
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap",
                         "metadata": {"name": "istio", "namespace": "istio-system"},

@@ -8,7 +8,7 @@ use super::Part;
 use super::effects::{Effects, Reason};
 use super::store::DOMAIN;
 use crate::endpoint::SERVICE_NAME;
-use crate::object::{Kind, Object, ObjectKey};
+use crate::object::{Kind, Object, ObjectKey, kubernetes};
 use crate::rules::ConfigKind;
 
 /// What a set of changes touches.
@@ -39,6 +39,7 @@ impl Dirty {
         effects: &mut Effects,
     ) {
         let namespace = &key.namespace;
+        let is_news = before.zip(after).is_none_or(|(before, after)| after.is_news_after(before));
         match key.kind {
             Kind::ConfigMap => {
                 self.everything = true;
@@ -58,8 +59,8 @@ impl Dirty {
                 self.services.insert(key.clone());
                 self.endpoints.insert(namespace.clone());
                 self.parts.insert(Part::Targets);
-                if key.kind == Kind::Service {
-                    // Whatever changed: the ports of its pods, which only their own proxies know, may be among it.
+                // The ports of its pods, which only their own proxies know, are not in the model.
+                if has_other_target_ports(before, after) {
                     let hostname = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", key.name);
                     effects.add(ConfigKind::ServiceEntry, hostname, namespace.clone(), Reason::Service);
                 }
@@ -82,35 +83,51 @@ impl Dirty {
             }
             Kind::VirtualService => {
                 self.parts.insert(Part::VirtualServices);
-                effects.config(ConfigKind::VirtualService, key);
+                if is_news {
+                    effects.config(ConfigKind::VirtualService, key);
+                }
             }
             Kind::DestinationRule => {
                 self.parts.insert(Part::DestinationRules);
-                effects.config(ConfigKind::DestinationRule, key);
+                if is_news {
+                    effects.config(ConfigKind::DestinationRule, key);
+                }
             }
             Kind::Sidecar => {
                 self.parts.insert(Part::Sidecars);
-                effects.config(ConfigKind::Sidecar, key);
+                if is_news {
+                    effects.config(ConfigKind::Sidecar, key);
+                }
             }
             Kind::PeerAuthentication => {
                 self.parts.insert(Part::PeerAuthentications);
-                effects.config(ConfigKind::PeerAuthentication, key);
+                if is_news {
+                    effects.config(ConfigKind::PeerAuthentication, key);
+                }
             }
             Kind::AuthorizationPolicy => {
                 self.parts.insert(Part::AuthorizationPolicies);
-                effects.config(ConfigKind::AuthorizationPolicy, key);
+                if is_news {
+                    effects.config(ConfigKind::AuthorizationPolicy, key);
+                }
             }
             Kind::RequestAuthentication => {
                 self.parts.insert(Part::RequestAuthentications);
-                effects.config(ConfigKind::RequestAuthentication, key);
+                if is_news {
+                    effects.config(ConfigKind::RequestAuthentication, key);
+                }
             }
             Kind::Telemetry => {
                 self.parts.insert(Part::Telemetries);
-                effects.config(ConfigKind::Telemetry, key);
+                if is_news {
+                    effects.config(ConfigKind::Telemetry, key);
+                }
             }
             Kind::Gateway => {
                 self.parts.insert(Part::Gateways);
-                effects.config(ConfigKind::Gateway, key);
+                if is_news {
+                    effects.config(ConfigKind::Gateway, key);
+                }
             }
             // Made into Pods by the source; istiod does not read them.
             Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet => {}
@@ -146,4 +163,17 @@ impl Dirty {
             }
         }
     }
+}
+
+/// Whether a Service that was there before leads to other ports of its pods now
+/// (istiod: `serviceUpdateNeedsPush` in `kube/controller/controller.go`).
+fn has_other_target_ports(before: Option<&Object>, after: Option<&Object>) -> bool {
+    let (Some(Object::Service(before)), Some(Object::Service(after))) = (before, after) else { return false };
+    let hidden = |o: &kubernetes::Service| {
+        o.metadata.annotations.get("networking.istio.io/exportTo").is_some_and(|to| to.contains('~'))
+    };
+    let targets = |o: &kubernetes::Service| -> Vec<_> {
+        o.spec.ports.iter().map(|port| port.target_port.clone()).collect()
+    };
+    targets(before) != targets(after) && !(hidden(before) && hidden(after))
 }

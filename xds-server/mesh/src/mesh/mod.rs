@@ -2,6 +2,7 @@
 
 mod dirty;
 mod effects;
+mod endpoints;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +12,15 @@ use arcstr::ArcStr;
 
 use dirty::Dirty;
 pub use effects::{Effects, Reason, Turn};
-use effects::{Extent, Headless};
 
 use crate::change::{Change, ChangeSet};
-use crate::endpoint::{EndpointIndex, EndpointSet, Pods, Slices, WorkloadEntries};
-use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries, selects};
+use crate::endpoint::{EndpointIndex, Pods, WorkloadEntries, selects};
+use crate::object::Kind;
 use crate::object::istio::ProxyConfig;
-use crate::object::{Kind, ObjectKey};
 use crate::rules::{
     ByNamespace, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
 };
-use crate::service::{Registry, Resolution, TrafficDistribution};
+use crate::service::Registry;
 use crate::snapshot::{Parts, Snapshot};
 use crate::targets::TargetIndex;
 pub(crate) use store::DOMAIN;
@@ -226,9 +225,11 @@ impl Mesh {
         if everything || !dirty.services.is_empty() || !dirty.namespaces.is_empty() {
             let changed =
                 self.models.refresh(&self.store, &mesh, &dirty.services, &dirty.namespaces, everything);
-            for (host, namespace) in changed {
-                effects.service(host, namespace);
+            for ((host, namespace), is_seen) in changed {
                 self.stale.insert(Part::Services);
+                if is_seen {
+                    effects.service(host, namespace);
+                }
             }
         }
         let node = |name: &ArcStr| self.store.nodes.get("", name);
@@ -261,112 +262,6 @@ impl Mesh {
         }
         self.refresh_endpoints(dirty, effects);
     }
-
-    /// Makes the endpoints of every namespace that something touched anew; sets that stay equal stay shared.
-    fn refresh_endpoints(&mut self, dirty: &Dirty, effects: &mut Effects) {
-        let mesh = self.store.mesh_config();
-        let namespaces: BTreeSet<ArcStr> =
-            if dirty.everything { self.store.service_namespaces() } else { dirty.endpoints.clone() };
-        if namespaces.is_empty() && !dirty.everything {
-            return;
-        }
-        let slices = Slices::new(self.store.endpoint_slices.in_namespaces(&namespaces));
-        let mut fresh = Vec::new();
-        for namespace in &namespaces {
-            if self.store.selects(&mesh, namespace) {
-                self.namespace_endpoints(namespace, &slices, &dirty.slices, &mut fresh);
-            }
-        }
-        let index = Arc::make_mut(&mut self.endpoints);
-        let mut old = if dirty.everything {
-            std::mem::take(&mut index.0)
-        } else {
-            let gone = index.0.extract_if(.., |(_, ns), _| namespaces.contains(ns));
-            gone.collect()
-        };
-        for Fresh { key, set, headless, sends_unhealthy, is_touched } in fresh {
-            let before = old.remove(&key);
-            let is_same = before.as_deref() == Some(&set);
-            // Whoever has no endpoints is told again when a slice says so.
-            if !is_same || (is_touched && (set.endpoints.is_empty() || headless.is_some())) {
-                let known = self.accounts.get(&key).map(Vec::as_slice);
-                let extent = match &before {
-                    None if set.endpoints.is_empty() && !is_touched => Extent::Nothing,
-                    before => Extent::of(before.as_deref(), &set, known, sends_unhealthy),
-                };
-                let (hostname, namespace) = key.clone();
-                effects.endpoints(hostname, namespace, extent, headless);
-            }
-            if !set.endpoints.is_empty() && self.accounts.get(&key) != Some(&set.accounts) {
-                self.accounts.insert(key.clone(), set.accounts.clone());
-            }
-            index.0.insert(key, before.filter(|_| is_same).unwrap_or_else(|| Arc::new(set)));
-        }
-        old.keys().for_each(|gone| drop(self.accounts.remove(gone)));
-    }
-
-    fn namespace_endpoints(
-        &self,
-        namespace: &ArcStr,
-        slices: &Slices,
-        touched: &BTreeSet<(ArcStr, ArcStr)>,
-        out: &mut Vec<Fresh>,
-    ) {
-        let mut by_host: indexmap::IndexMap<ArcStr, Vec<crate::endpoint::Endpoint>> =
-            indexmap::IndexMap::new();
-        let mut headless = BTreeMap::new();
-        let (mut sending, mut told) = (BTreeSet::new(), BTreeSet::new());
-        let mut entries: Vec<_> = self.store.service_entries.of_namespace(namespace).collect();
-        entries.sort_by_key(|e| (e.meta.creation_timestamp, e.meta.name.clone()));
-        for entry in entries {
-            for service in self.models.of(&ObjectKey::of(Kind::ServiceEntry, namespace, &entry.meta.name)) {
-                let endpoints = external_endpoints(entry, &service.hostname, &self.entries, &self.pods);
-                by_host.entry(service.hostname.clone()).or_default().extend(endpoints);
-            }
-        }
-        for object in self.store.services.of_namespace(namespace) {
-            for service in self.models.of(&ObjectKey::of(Kind::Service, namespace, &object.metadata.name)) {
-                if service.resolution == Resolution::Alias {
-                    continue;
-                }
-                let endpoints = by_host.entry(service.hostname.clone()).or_default();
-                // istiod keeps no endpoints of a Service that it shows to nobody.
-                if !service.export_to.contains("~") {
-                    if touched.contains(&(service.hostname.clone(), namespace.clone())) {
-                        told.insert(service.hostname.clone());
-                    }
-                    endpoints.extend(kubernetes_endpoints(service, slices, &self.pods));
-                    endpoints.extend(selected_entries(object, &self.entries));
-                }
-                if service.traffic_distribution != TrafficDistribution::Any {
-                    sending.insert(service.hostname.clone());
-                }
-                if service.resolution == Resolution::Passthrough {
-                    headless.insert(service.hostname.clone(), Headless::of(service));
-                }
-            }
-        }
-        for (host, endpoints) in by_host {
-            out.push(Fresh {
-                headless: headless.remove(&host),
-                sends_unhealthy: sending.contains(&host),
-                is_touched: told.contains(&host),
-                set: EndpointSet::new(endpoints),
-                key: (host, namespace.clone()),
-            });
-        }
-    }
-}
-
-/// The endpoints of a host, made anew.
-struct Fresh {
-    key: (ArcStr, ArcStr),
-    set: EndpointSet,
-    headless: Option<Headless>,
-    /// Whether clients are sent those that are not ready, whatever their rules say.
-    sends_unhealthy: bool,
-    /// Whether a slice of it changed.
-    is_touched: bool,
 }
 
 impl Registry {

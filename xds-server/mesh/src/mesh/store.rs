@@ -208,6 +208,9 @@ impl ObjectKey {
     }
 }
 
+/// Services that differ, by host and namespace, and whether anybody may see them.
+type Changed = BTreeMap<(ArcStr, ArcStr), bool>;
+
 /// The model services of every Service and `ServiceEntry`. Equal ones stay the same `Arc`.
 #[derive(Debug, Default)]
 pub(super) struct Models {
@@ -234,7 +237,8 @@ impl Models {
         store.service_entries.iter().map(move |e| (e, self.of(&key(e))))
     }
 
-    /// Makes the models of changed objects anew; gives (host, namespace) of every service that differs.
+    /// Makes the models of changed objects anew; gives (host, namespace) of every service that differs, and whether
+    /// anybody may have seen it before or may now.
     pub fn refresh(
         &mut self,
         store: &Store,
@@ -242,7 +246,7 @@ impl Models {
         objects: &BTreeSet<ObjectKey>,
         namespaces: &BTreeSet<ArcStr>,
         everything: bool,
-    ) -> BTreeSet<(ArcStr, ArcStr)> {
+    ) -> Changed {
         let mut stale = objects.clone();
         let touched = |ns: &ArcStr| everything || namespaces.contains(ns);
         stale.extend(self.of_object.keys().filter(|k| touched(&k.namespace)).cloned());
@@ -256,7 +260,7 @@ impl Models {
         );
         let entries = store.service_entries.0.keys().filter(|k| touched(&k.0));
         stale.extend(entries.map(|k| ObjectKey::of(Kind::ServiceEntry, &k.0, &k.1)));
-        let mut changed = BTreeSet::new();
+        let mut changed = Changed::new();
         for key in stale {
             let fresh = models(store, mesh, &key);
             self.replace(key, fresh, &mut changed);
@@ -267,9 +271,12 @@ impl Models {
         changed
     }
 
-    fn replace(&mut self, key: ObjectKey, fresh: Vec<Service>, changed: &mut BTreeSet<(ArcStr, ArcStr)>) {
+    fn replace(&mut self, key: ObjectKey, fresh: Vec<Service>, changed: &mut Changed) {
         let old = self.of_object.remove(&key).unwrap_or_default();
-        let mut note = |s: &Service| changed.insert((s.hostname.clone(), s.namespace.clone()));
+        let mut note = |s: &Service| {
+            let is_seen = !s.export_to.contains("~");
+            *changed.entry((s.hostname.clone(), s.namespace.clone())).or_default() |= is_seen;
+        };
         let mut kept = Vec::with_capacity(fresh.len());
         for (i, mut service) in fresh.into_iter().enumerate() {
             let before = old.get(i);
@@ -277,19 +284,16 @@ impl Models {
             service.aliases = before.map(|b| b.aliases.clone()).unwrap_or_default();
             match before {
                 Some(before) if **before == service => kept.push(before.clone()),
-                _ => {
+                before => {
+                    before.into_iter().for_each(|before| note(before));
                     note(&service);
                     kept.push(Arc::new(service));
                 }
             }
         }
-        old.iter().filter(|b| !kept.iter().any(|k| k.hostname == b.hostname)).for_each(|b| {
-            note(b);
-        });
+        old.iter().filter(|b| !kept.iter().any(|k| k.hostname == b.hostname)).for_each(|b| note(b));
         if old.len() != kept.len() {
-            kept.iter().for_each(|k| {
-                note(k);
-            });
+            kept.iter().for_each(|k| note(k));
         }
         if !kept.is_empty() {
             self.of_object.insert(key, kept);
@@ -297,7 +301,7 @@ impl Models {
     }
 
     /// Gives every service the `ExternalName` Services that lead to it, over any number of steps.
-    fn resolve_aliases(&mut self, changed: &mut BTreeSet<(ArcStr, ArcStr)>) {
+    fn resolve_aliases(&mut self, changed: &mut Changed) {
         let all = || self.of_object.values().flatten();
         let next: BTreeMap<ArcStr, ArcStr> =
             all().filter_map(|s| Some((s.hostname.clone(), s.external_name.clone()?))).collect();
@@ -312,7 +316,7 @@ impl Models {
         for service in self.of_object.values_mut().flatten().filter(|s| s.resolution != Resolution::Alias) {
             let now = aliases.get(&service.hostname).map_or(&[][..], Vec::as_slice);
             if service.aliases != now {
-                changed.insert((service.hostname.clone(), service.namespace.clone()));
+                changed.insert((service.hostname.clone(), service.namespace.clone()), true);
                 *service = Arc::new(Service { aliases: now.to_vec(), ..Service::clone(service) });
             }
         }

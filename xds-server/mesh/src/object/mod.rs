@@ -238,6 +238,26 @@ impl Object {
         }
     }
 
+    /// Whether it asks for something else than `before` did. Labels, annotations and a status alone do not count, but for
+    /// labels and annotations of Istio's own (istiod: `needsPush` in `pilot/pkg/bootstrap/configcontroller.go`).
+    pub fn is_news_after(&self, before: &Self) -> bool {
+        macro_rules! other_spec {
+            ($($kind:ident)*) => {
+                match (before, self) {
+                    $((Self::$kind(before), Self::$kind(after)) => before.spec != after.spec,)*
+                    _ => before != self,
+                }
+            };
+        }
+        let is_marked = |meta: &Meta| {
+            meta.labels.keys().chain(meta.annotations.keys()).any(|key| key.contains("istio.io"))
+        };
+        is_marked(before.meta())
+            || is_marked(self.meta())
+            || other_spec!(Sidecar VirtualService DestinationRule PeerAuthentication AuthorizationPolicy
+                RequestAuthentication Telemetry Gateway)
+    }
+
     /// What names the object.
     pub fn key(&self) -> ObjectKey {
         let meta = self.meta();
