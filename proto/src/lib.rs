@@ -84,6 +84,7 @@ pub use envoy_types::pb::envoy::service::discovery::v3 as discovery;
 pub use envoy_types::pb::envoy::r#type::matcher::v3 as matcher;
 pub use envoy_types::pb::envoy::r#type::v3 as common;
 pub use envoy_types::pb::google::protobuf;
+pub use envoy_types::pb::google::rpc;
 pub use envoy_types::util::pack_any;
 pub use prost::{Message, Name};
 pub use typed_struct::TypedStruct;

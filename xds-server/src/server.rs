@@ -138,7 +138,7 @@ impl Server {
         let (mut services, mut adapter_addr) = (routes(&hub), None);
         if let Some(address) = config.adapter {
             let (listener, address) = listen(address).await?;
-            let states = Arc::new(States::default());
+            let states = Arc::new(States::new(config.debounce.after));
             services = stated(&hub, &states);
             adapter_addr = Some(address);
             tasks.spawn(serve_grpc(listener, adapter(&states), cancel.clone()));

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arcstr::ArcStr;
 use tokio::sync::watch;
 use xdslab_proto::Message;
 use xdslab_proto::protobuf::Any;
-use xdslab_protocol::{Answer, Completeness, Demand, Resource, ResourceSet, ResourceType, Variant};
+use xdslab_protocol::{
+    Answer, Completeness, Demand, Resource, ResourceSet, ResourceType, Semantics, Stream, Variant,
+};
 
 use super::body::{Body, empty_endpoints};
 
@@ -82,11 +85,15 @@ impl State {
     }
 
     /// What a stream is given.
-    pub(super) fn answer(&self, demand: &Demand, variant: Variant) -> Answer {
+    pub(super) fn answer(&self, demand: &Demand, stream: &Stream) -> Answer {
         let of_type = self.types.get(&demand.resource_type).cloned().unwrap_or_default();
         let mut resources = of_type.resources;
-        // SotW has no word for endpoints that do not exist, and a cluster would wait for them.
-        if variant == Variant::Sotw && demand.resource_type == ResourceType::Endpoint {
+        if !demand.resource_type.wildcard_capable() {
+            resources = resources.filter(|resource| demand.names.covers(&resource.name));
+        }
+        // SotW has no word for endpoints that do not exist, and a cluster would wait for them. istiod makes no difference.
+        let is_told = stream.variant() == Variant::Delta && stream.semantics() == Semantics::Spec;
+        if !is_told && demand.resource_type == ResourceType::Endpoint {
             let missing = demand.names.named().difference(resources.names());
             let empty =
                 missing.iter().map(|name| Resource::new(name.clone(), empty_endpoints(name).encode_to_vec()));
@@ -120,12 +127,24 @@ fn kind(url: &str) -> Option<ResourceType> {
 }
 
 /// The states of all nodes. Streams watch those of theirs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct States {
+    /// How long changes are collected before they are pushed.
+    pause: Duration,
     nodes: Mutex<BTreeMap<ArcStr, watch::Sender<Arc<State>>>>,
 }
 
 impl States {
+    /// No node has anything. Changes are collected for `pause` before they are pushed, as those of a mesh are: a harness
+    /// speaks through its adapter and as a client at once, and means that what it says first counts first.
+    pub fn new(pause: Duration) -> Self {
+        Self { pause, nodes: Mutex::default() }
+    }
+
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
+    }
+
     /// Replaces a node's state by what `next` makes of it.
     pub(super) fn change<T>(
         &self,

@@ -1,11 +1,11 @@
 //! One stream over what the adapter has set for its node.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arcstr::ArcStr;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 use xdslab_protocol::{Push, ResourceType};
@@ -52,7 +52,7 @@ async fn serve<W: Wire>(
     let Some(watched) = &mut news.news else { return Ok(()) };
     let state = watched.borrow_and_update().clone();
     let talk = Conversation::new(hub, &connected, only, W::VARIANT, out);
-    Driver { talk, state }.run(first, requests, &slot, watched).await
+    Driver { talk, state, pause: states.pause() }.run(first, requests, &slot, watched).await
 }
 
 /// A node's state, watched for as long as this lives.
@@ -73,6 +73,16 @@ struct Driver {
     talk: Conversation,
     /// What the node had when the stream was last pushed to.
     state: Arc<State>,
+    /// How long changes are collected before they are pushed.
+    pause: Duration,
+}
+
+/// At that time; never, if there is none.
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Driver {
@@ -85,6 +95,7 @@ impl Driver {
     ) -> Result<(), Status> {
         self.request(first)?;
         self.drain().await?;
+        let mut due = None;
         loop {
             self.talk.hub.settle(self.talk.number);
             tokio::select! {
@@ -94,8 +105,12 @@ impl Driver {
                     None => return Ok(()),
                 },
                 () = slot.ready() => self.talk.stream.handle_warming(&slot.take().warming),
-                changed = news.changed() => match changed {
-                    Ok(()) => self.advance(news.borrow_and_update().clone()),
+                () = at(due) => {
+                    due = None;
+                    self.advance(news.borrow_and_update().clone());
+                }
+                changed = news.changed(), if due.is_none() => match changed {
+                    Ok(()) => due = Some(Instant::now() + self.pause),
                     Err(_) => return Ok(()),
                 },
             }
@@ -120,7 +135,7 @@ impl Driver {
         let begun = Instant::now();
         self.talk.deliver(begun).await?;
         while let Some(demand) = self.talk.stream.poll_demand() {
-            let answer = self.state.answer(&demand, self.talk.stream.variant());
+            let answer = self.state.answer(&demand, &self.talk.stream);
             self.talk.stream.handle_resources(demand, answer);
             self.talk.deliver(begun).await?;
         }
