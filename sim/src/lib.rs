@@ -1,5 +1,6 @@
 //! Fleets of real Envoys, simulated proxies, scenarios and their reports.
 
+pub mod conformance;
 pub mod envoy;
 pub mod report;
 pub mod scenario;

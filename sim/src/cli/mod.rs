@@ -1,5 +1,6 @@
 //! Subcommands.
 
+mod conformance;
 mod environment;
 mod envoy;
 mod run;
@@ -25,6 +26,7 @@ enum Command {
     Run(run::Args),
     Topology(topology::Args),
     Envoy(envoy::Args),
+    Conformance(conformance::Args),
 }
 
 /// How a command ends where it does not go well.
@@ -54,6 +56,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Topology(args) => topology::run(&args),
         Command::Envoy(args) => envoy::run(args),
+        Command::Conformance(args) => conformance::run(&args),
     };
     result.map_or_else(exit_code, |()| ExitCode::SUCCESS)
 }

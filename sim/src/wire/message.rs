@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use xdslab_proto::protobuf::Duration;
 
 /// `google.protobuf.Any`, not opened.
 #[derive(Clone, PartialEq, Message)]
@@ -43,6 +44,9 @@ pub struct ResourceEnvelope {
     /// Its name.
     #[prost(string, tag = "3")]
     pub name: String,
+    /// How long it may be used without being sent again.
+    #[prost(message, optional, tag = "6")]
+    pub ttl: Option<Duration>,
 }
 
 /// `envoy.service.discovery.v3.DeltaDiscoveryResponse`.

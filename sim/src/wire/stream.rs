@@ -93,16 +93,35 @@ impl<V: Variant> Stream<V> {
         S::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
         <S::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
     {
-        let mut grpc = Grpc::new(server).max_decoding_message_size(usize::MAX);
-        grpc.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
         let (requests, waiting) = mpsc::channel(WAITING);
         // The channel is new and holds more than one.
         let _ = requests.try_send(first);
+        let stream = Self::listen(server, service, waiting).await?;
+        Ok(Self { requests: Some(requests), ..stream })
+    }
+
+    /// Opens a stream that says whatever comes through `requests`, and half-closes at their end. Some servers do not let
+    /// it open before they have something to say.
+    ///
+    /// # Errors
+    /// The status with which the server refuses it.
+    pub async fn listen<S>(
+        server: S,
+        service: Service,
+        requests: mpsc::Receiver<V::Request>,
+    ) -> Result<Self, Status>
+    where
+        S: GrpcService<Body>,
+        S::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
+        <S::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
+    {
+        let mut grpc = Grpc::new(server).max_decoding_message_size(usize::MAX);
+        grpc.ready().await.map_err(|error| Status::unavailable(error.into().to_string()))?;
         let codec: ProstCodec<V::Request, V::Response> = ProstCodec::default();
         let path = PathAndQuery::from_static(V::path(service));
-        let request = Request::new(ReceiverStream::new(waiting));
+        let request = Request::new(ReceiverStream::new(requests));
         let responses = grpc.streaming(request, path, codec).await?.into_inner();
-        Ok(Self { requests: Some(requests), responses })
+        Ok(Self { requests: None, responses })
     }
 
     /// Says something. Where the stream has ended nothing happens: [`Self::hear`] tells why.
