@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use xdslab_mesh::object::Duration as GoDuration;
-use xdslab_sim::conformance::{Options, Protocol, Rule, json, junit, rule, run as check, table};
+use xdslab_sim::conformance::{NODE, Options, Protocol, Rule, json, junit, rule, run as check, table};
 
 use super::Failure;
 
@@ -28,8 +28,9 @@ pub(super) struct Args {
     /// Only these variants (repeatable).
     #[arg(long = "variant", value_name = "VARIANT")]
     protocols: Vec<Protocol>,
-    /// Id of the node that the checks claim to be; with an adapter each adds a number.
-    #[arg(long, default_value = "sidecar~10.0.0.1~conformance.default~default.svc.cluster.local")]
+    /// Id of the node that the checks claim to be; {n} in it becomes the check's number, and without that they are run one
+    /// after the other.
+    #[arg(long, value_name = "ID", default_value = NODE)]
     node: String,
     /// How long an answer may take.
     #[arg(long, default_value = "5s", value_parser = duration)]

@@ -43,7 +43,7 @@ pub(super) async fn discover(channel: &Channel, options: &Options) -> Found {
 }
 
 async fn everything(channel: &Channel, options: &Options, kind: Kind) -> Vec<bytes::Bytes> {
-    let node = Node { id: options.node.clone(), ..Default::default() };
+    let node = Node { id: options.node.replace("{n}", "0"), ..Default::default() };
     let type_url = kind.type_url().to_owned();
     let first = DiscoveryRequest { node: Some(node), type_url, ..Default::default() };
     let answer = async {

@@ -22,4 +22,4 @@ pub use outcome::{CheckReport, Outcome, Verdict};
 pub use protocol::Protocol;
 pub use report::{json, junit, table};
 pub use rule::{RULES, Rule, rule};
-pub use run::{Options, ServerError, run};
+pub use run::{NODE, Options, ServerError, run};

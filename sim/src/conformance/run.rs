@@ -23,6 +23,9 @@ const LIMIT: u32 = 12;
 /// Lines of an exchange that a failure shows.
 const EXCERPT: usize = 14;
 
+/// A node that istiod and its like understand.
+pub const NODE: &str = "sidecar~10.0.0.1~conformance-{n}.default~default.svc.cluster.local";
+
 /// What to check, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -30,7 +33,8 @@ pub struct Options {
     pub server: String,
     /// `HOST:PORT` of its adapter, if it has one.
     pub adapter: Option<String>,
-    /// Id of the node. With an adapter each check adds a number of its own.
+    /// Id of the node; `{n}` in it becomes the check's number. Without that the checks are run one after the other: streams
+    /// of one node may concern each other.
     pub node: String,
     /// The rules; all, if there is none.
     pub rules: Vec<&'static Rule>,
@@ -49,7 +53,7 @@ impl Options {
         Self {
             server: server.into(),
             adapter: None,
-            node: "sidecar~10.0.0.1~conformance.default~default.svc.cluster.local".to_owned(),
+            node: NODE.to_owned(),
             rules: Vec::new(),
             protocols: Vec::new(),
             deadline: Duration::from_secs(5),
@@ -88,7 +92,7 @@ pub async fn run(options: &Options, mut told: impl FnMut(&CheckReport)) -> Resul
     });
     let checks = shown.enumerate().map(|(n, (rule, protocol))| {
         let log = Transcript::default();
-        let node = if adapter.is_some() { format!("{}-{n}", options.node) } else { options.node.clone() };
+        let node = options.node.replace("{n}", &n.to_string());
         let adapter = adapter.clone().map(|channel| Adapter::new(channel, node.clone(), log.clone()));
         let target = Target {
             channel: channel.clone(),
@@ -100,8 +104,9 @@ pub async fn run(options: &Options, mut told: impl FnMut(&CheckReport)) -> Resul
         };
         one(rule, Lab::new(target, adapter, found.clone(), log), options.deadline * LIMIT)
     });
+    let at_once = if options.node.contains("{n}") { AT_ONCE } else { 1 };
     let mut reports = Vec::new();
-    let mut running = stream::iter(checks).buffer_unordered(AT_ONCE);
+    let mut running = stream::iter(checks).buffer_unordered(at_once);
     while let Some(report) = running.next().await {
         told(&report);
         reports.push(report);

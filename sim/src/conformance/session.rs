@@ -269,7 +269,7 @@ impl Session {
         self.quiet(kind, what).await
     }
 
-    /// Proves that nothing more comes about `kind`, by waiting.
+    /// Proves that nothing more comes about `kind`, by waiting: after a change that the server may be slow to see.
     pub(super) async fn quiet(&mut self, kind: Kind, what: &str) -> Result<(), Stop> {
         match self.hear(kind, Instant::now() + self.target.quiet).await {
             None => Ok(()),

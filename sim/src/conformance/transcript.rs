@@ -28,12 +28,19 @@ impl Transcript {
     }
 }
 
+/// Letters that a line shows of a name.
+const LETTERS: usize = 80;
+
 /// `[a, b, … and 12 more]`.
 pub(super) fn list<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
     let more = names.len().saturating_sub(NAMES);
-    let mut text = format!("[{}", names.take(NAMES).collect::<Vec<_>>().join(", "));
+    let mut text = format!("[{}", names.take(NAMES).map(short).collect::<Vec<_>>().join(", "));
     if more > 0 {
         let _ = write!(text, ", … and {more} more");
     }
     text + "]"
+}
+
+fn short(name: &str) -> &str {
+    name.char_indices().nth(LETTERS).map_or(name, |(end, _)| &name[..end])
 }

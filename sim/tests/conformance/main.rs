@@ -1,5 +1,6 @@
 //! The conformance checks against servers that obey the rules, and against servers that each break one.
 
+mod command;
 mod faults;
 mod relay;
 
@@ -9,6 +10,7 @@ use futures::future::join_all;
 use xdslab_server::push::DebounceOptions;
 use xdslab_server::{Config, Semantics, Server};
 use xdslab_sim::conformance::{Options, Outcome, Protocol, RULES, Verdict, json, junit, rule, run, table};
+use xdslab_sim::topology::bookinfo;
 use xdslab_sim::wire::connect;
 
 use faults::{CASES, Case};
@@ -60,8 +62,7 @@ async fn what_istiod_does_otherwise() {
         failed.map(|check| check.rule.number).collect::<Vec<_>>()
     };
     let sotw = ["R8", "R13", "R14"];
-    let delta =
-        ["R8", "R9", "R11", "R13", "R14", "R15", "R17", "R18", "R20", "R21", "R22", "R24", "R25", "R26"];
+    let delta = ["R8", "R9", "R11", "R13", "R14", "R15", "R17", "R18", "R20", "R22", "R24", "R25", "R26"];
     assert_eq!(broken(Protocol::SotwSeparate), sotw);
     assert_eq!(broken(Protocol::SotwAggregated), [&sotw[..], &["R30"]].concat());
     assert_eq!(broken(Protocol::DeltaSeparate), delta);
@@ -131,4 +132,19 @@ async fn without_adapter_what_needs_one_is_skipped() {
     let text = json(&outcome).expect("written");
     assert!(text.contains("\"verdict\": \"skipped\""), "{text}");
     assert!(junit(&outcome).contains("<skipped"), "{}", junit(&outcome));
+}
+
+/// What is checked of a mesh: nothing changes, and the names are found.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_server_with_a_mesh_obeys_what_can_be_seen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mesh.yaml");
+    std::fs::write(&file, bookinfo()).expect("written");
+    let config = Config { semantics: Semantics::Spec, files: vec![file], ..Config::default() };
+    let server = Server::start(config).await.expect("started");
+    let outcome = check(&Options::new(server.grpc_addr().to_string())).await;
+    assert!(outcome.passed(), "{}", table(&outcome));
+    let [passed, ..] = outcome.counts();
+    assert!(passed > 80, "{}", table(&outcome));
+    server.shutdown().await.expect("in order");
 }

@@ -127,7 +127,7 @@ pub(super) async fn only_requested(lab: &mut Lab) -> Result {
         }
         if lab.has_adapter() {
             lab.update(kind, &b).await?;
-            client.silent(kind, "nothing when something changes that was not asked for").await?;
+            client.quiet(kind, "nothing when something changes that was not asked for").await?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use xdslab_proto::Message;
 use xdslab_proto::protobuf::Any;
 use xdslab_protocol::{
-    Answer, Completeness, Demand, Resource, ResourceSet, ResourceType, Semantics, Stream, Variant,
+    Answer, Cause, Completeness, Demand, Resource, ResourceSet, ResourceType, Semantics, Stream, Variant,
 };
 
 use super::body::{Body, empty_endpoints};
@@ -84,10 +84,30 @@ impl State {
         Ok(done)
     }
 
-    /// What a stream is given.
-    pub(super) fn answer(&self, demand: &Demand, stream: &Stream) -> Answer {
-        let of_type = self.types.get(&demand.resource_type).cloned().unwrap_or_default();
-        let mut resources = of_type.resources;
+    /// What a stream is given. `before` is what it was pushed last.
+    pub(super) fn answer(&self, before: &Self, demand: &Demand, stream: &Stream) -> Answer {
+        let resources = self.resources(demand, stream);
+        let version =
+            self.types.get(&demand.resource_type).map(|kept| kept.version.clone()).unwrap_or_default();
+        let is_whole = stream.semantics() == Semantics::Spec || demand.resource_type.wildcard_capable();
+        if is_whole || demand.cause != Cause::Push {
+            return Answer { version, resources, completeness: Completeness::Full };
+        }
+        // istiod generates only what a push concerns.
+        let then = before.resources(demand, stream);
+        let is_new =
+            |resource: &Resource| then.get(&resource.name).is_none_or(|old| old.version != resource.version);
+        let removed = then.names().difference(resources.names()).iter().cloned().collect();
+        Answer {
+            version,
+            resources: resources.filter(is_new),
+            completeness: Completeness::Partial { removed },
+        }
+    }
+
+    fn resources(&self, demand: &Demand, stream: &Stream) -> ResourceSet {
+        let of_type = self.types.get(&demand.resource_type).map(|kept| kept.resources.clone());
+        let mut resources = of_type.unwrap_or_default();
         if !demand.resource_type.wildcard_capable() {
             resources = resources.filter(|resource| demand.names.covers(&resource.name));
         }
@@ -99,7 +119,7 @@ impl State {
                 missing.iter().map(|name| Resource::new(name.clone(), empty_endpoints(name).encode_to_vec()));
             resources = resources.overlay(&ResourceSet::new(empty.collect()));
         }
-        Answer { version: of_type.version, resources, completeness: Completeness::Full }
+        resources
     }
 
     /// The types that differ.

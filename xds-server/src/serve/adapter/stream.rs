@@ -52,7 +52,9 @@ async fn serve<W: Wire>(
     let Some(watched) = &mut news.news else { return Ok(()) };
     let state = watched.borrow_and_update().clone();
     let talk = Conversation::new(hub, &connected, only, W::VARIANT, out);
-    Driver { talk, state, pause: states.pause() }.run(first, requests, &slot, watched).await
+    Driver { talk, before: state.clone(), state, pause: states.pause() }
+        .run(first, requests, &slot, watched)
+        .await
 }
 
 /// A node's state, watched for as long as this lives.
@@ -73,6 +75,8 @@ struct Driver {
     talk: Conversation,
     /// What the node had when the stream was last pushed to.
     state: Arc<State>,
+    /// What it had before that.
+    before: Arc<State>,
     /// How long changes are collected before they are pushed.
     pause: Duration,
 }
@@ -127,7 +131,7 @@ impl Driver {
 
     fn advance(&mut self, state: Arc<State>) {
         let types = self.state.differences(&state);
-        self.state = state;
+        self.before = std::mem::replace(&mut self.state, state);
         self.talk.stream.handle_push(&Push { types, forced: false });
     }
 
@@ -135,7 +139,7 @@ impl Driver {
         let begun = Instant::now();
         self.talk.deliver(begun).await?;
         while let Some(demand) = self.talk.stream.poll_demand() {
-            let answer = self.state.answer(&demand, &self.talk.stream);
+            let answer = self.state.answer(&self.before, &demand, &self.talk.stream);
             self.talk.stream.handle_resources(demand, answer);
             self.talk.deliver(begun).await?;
         }
