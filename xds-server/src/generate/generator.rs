@@ -1,6 +1,5 @@
 //! Answers to demands, each resource made and encoded once for all who are sent the same.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -9,8 +8,9 @@ use xdslab_mesh::endpoint::{EndpointIndex, EndpointSet};
 use xdslab_mesh::object::istio::MeshConfig;
 use xdslab_mesh::scope::MergedRule;
 use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
-use xdslab_mesh::{ClientCertificates, ConfigKind, IpMode, Lab, PeerAuthenticationIndex, ProxyKind, Scope};
+use xdslab_mesh::{ClientCertificates, IpMode, Lab, PeerAuthenticationIndex, ProxyKind, Scope};
 use xdslab_proto::Message;
+use xdslab_proto::listener::Listener;
 use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet, ResourceType};
 
 use super::cluster::name::parse_outbound;
@@ -18,7 +18,10 @@ use super::cluster::policy::Policy;
 use super::cluster::{self, Outbound};
 use super::delta::Plan;
 use super::endpoint::{self, Assignment};
+use super::filter::{Class, Filters};
 use super::memo::{Memo, address};
+use super::shape::{Kept, ListenerShape, Questions, Shape, kept};
+use super::touched::Touched;
 use super::view::View;
 use super::{gateway, grpc, listener, route};
 use crate::push::PushRequest;
@@ -30,14 +33,17 @@ const LIFETIME: u64 = 8;
 
 /// Makes answers. Shared by all connections.
 ///
-/// First answer of a scope: O(services). Later ones of proxies with the same scope: O(1) for the outbound clusters,
-/// plus the proxy's own few. After a change: one look-up a service, and the changed services made anew.
+/// First answer of a scope: O(services). Later ones of proxies with the same scope and shape: O(1) for the outbound
+/// clusters and listeners and for each route configuration, plus the proxy's own few. After a change: one look-up a service, and the changed services made anew.
 #[derive(Debug, Default)]
 pub struct Generator {
     services: Memo<ServiceKey, (Arc<[Resource]>, ServiceInputs)>,
     scopes: Memo<ScopeKey, (Arc<[Resource]>, Arc<Scope>, Arc<EndpointIndex>)>,
     sets: Memo<(usize, u64), (ResourceSet, Arc<[Resource]>)>,
     assignments: Memo<AssignmentKey, (Resource, ServiceInputs)>,
+    questions: Memo<usize, (Questions, Arc<Scope>)>,
+    listeners: Memo<ListenerShape, (Arc<[Resource]>, Kept)>,
+    routes: Memo<(Arc<Shape>, ArcStr), (Resource, Kept)>,
     snapshot: AtomicUsize,
     generation: AtomicU64,
 }
@@ -152,15 +158,7 @@ impl Generator {
             return ResourceSet::new(grpc::all_clusters(view));
         }
         let shared = self.outbound_clusters(view);
-        let own: Vec<Resource> = Self::outbound_of_place(view).chain(cluster::own(view)).collect();
-        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        for resource in &own {
-            hasher.update(resource.name.as_bytes());
-            hasher.update(&resource.version.to_le_bytes());
-        }
-        let key = (address(&shared), hasher.digest());
-        let make = || (ResourceSet::new(shared.iter().cloned().chain(own).collect()), shared.clone());
-        self.sets.get(key, self.now(), make).0
+        self.joined(&shared, Self::outbound_of_place(view).chain(cluster::own(view)).collect())
     }
 
     /// The assignments of the given clusters; a name that stands for nothing gets an empty one.
@@ -168,27 +166,61 @@ impl Generator {
         ResourceSet::new(names.into_iter().map(|name| self.assignment(view, name)).collect())
     }
 
-    /// All listeners of a proxy; of a gRPC client those of all services.
+    /// All listeners of a proxy; of a gRPC client those of all services. What sidecars send is made once for all that
+    /// are of one shape.
     pub fn listeners(&self, view: &View) -> ResourceSet {
         if grpc::is_client(view) {
             return grpc::answer(view, &ResourceType::Listener, &Names::Wildcard);
         }
-        let encoded = |l: xdslab_proto::listener::Listener| Resource::new(l.name.as_str(), l.encode_to_vec());
-        ResourceSet::new(listener::listeners(view).into_iter().map(encoded).collect())
+        let filters = Filters::new(view);
+        let encoded = |l: Listener| Resource::new(l.name.as_str(), l.encode_to_vec());
+        let all = |listeners: Vec<Listener>| listeners.into_iter().map(encoded).collect::<Vec<_>>();
+        if view.proxy.kind != ProxyKind::Sidecar {
+            return ResourceSet::new(all(listener::of_gateway(&filters)));
+        }
+        let shape = ListenerShape::of(view, self.questions(view), filters.fingerprint(Class::Outbound));
+        let outbound = self
+            .listeners
+            .get(shape, self.now(), || (all(listener::outbound(&filters)).into(), kept(view)))
+            .0;
+        self.joined(&outbound, all(listener::inbound(&filters)))
     }
 
     /// The route configurations of the given names; a name that stands for nothing gets one without virtual hosts, and
-    /// a gRPC client none.
+    /// a gRPC client none. Those of sidecars of one shape are made once.
     pub fn routes<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
         if grpc::is_client(view) {
             let names = Names::Named(names.into_iter().cloned().collect());
             return grpc::answer(view, &ResourceType::Route, &names);
         }
-        let body = |name: &ArcStr| match view.proxy.kind {
-            ProxyKind::Sidecar => route::configuration(view, name),
-            _ => gateway::configuration(view, name),
+        let encoded = |name: &ArcStr, body: Vec<u8>| Resource::new(name.clone(), body);
+        if view.proxy.kind != ProxyKind::Sidecar {
+            let of_gateway = |name: &ArcStr| encoded(name, gateway::configuration(view, name));
+            return ResourceSet::new(names.into_iter().map(of_gateway).collect());
+        }
+        let (shape, now) = (Arc::new(Shape::of(view, self.questions(view))), self.now());
+        let of_sidecar = |name: &ArcStr| {
+            let make = || (encoded(name, route::configuration(view, name)), kept(view));
+            self.routes.get((shape.clone(), name.clone()), now, make).0
         };
-        ResourceSet::new(names.into_iter().map(|n| Resource::new(n.clone(), body(n))).collect())
+        ResourceSet::new(names.into_iter().map(of_sidecar).collect())
+    }
+
+    /// A set of what many are sent alike and what one is sent on its own; proxies whose own are equal share it.
+    fn joined(&self, shared: &Arc<[Resource]>, own: Vec<Resource>) -> ResourceSet {
+        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+        for resource in &own {
+            hasher.update(resource.name.as_bytes());
+            hasher.update(&resource.version.to_le_bytes());
+        }
+        let key = (address(shared), hasher.digest());
+        let make = || (ResourceSet::new(shared.iter().cloned().chain(own).collect()), shared.clone());
+        self.sets.get(key, self.now(), make).0
+    }
+
+    fn questions(&self, view: &View) -> Questions {
+        let make = || (Questions::of(&view.scope), view.scope.clone());
+        self.questions.get(address(&view.scope), self.now(), make).0
     }
 
     fn now(&self) -> u64 {
@@ -208,6 +240,9 @@ impl Generator {
             self.scopes.sweep(then);
             self.sets.sweep(then);
             self.assignments.sweep(then);
+            self.questions.sweep(then);
+            self.listeners.sweep(then);
+            self.routes.sweep(then);
         }
     }
 
@@ -340,53 +375,4 @@ fn named(all: ResourceSet, names: &Names) -> ResourceSet {
         return all;
     }
     all.filter(|resource| names.covers(&resource.name))
-}
-
-/// Whose endpoints a push can have changed (istiod: `pilot/pkg/xds/eds.go`, `canSendPartialFullPushes`).
-struct Touched {
-    hosts: BTreeSet<ArcStr>,
-    rules: BTreeSet<(ArcStr, ArcStr)>,
-    namespaces: BTreeSet<ArcStr>,
-}
-
-impl Touched {
-    /// None where any endpoint may have changed.
-    fn of(view: &View, push: &PushRequest) -> Option<Self> {
-        let root = &view.snapshot.mesh_config().root_namespace;
-        let mut touched =
-            Self { hosts: BTreeSet::new(), rules: BTreeSet::new(), namespaces: BTreeSet::new() };
-        if push.forced {
-            return None;
-        }
-        for key in &push.keys {
-            match key.kind {
-                ConfigKind::Endpoints | ConfigKind::ServiceEntry => {
-                    touched.hosts.insert(key.name.clone());
-                }
-                ConfigKind::DestinationRule => {
-                    touched.rules.insert((key.namespace.clone(), key.name.clone()));
-                }
-                ConfigKind::PeerAuthentication if key.namespace != *root => {
-                    touched.namespaces.insert(key.namespace.clone());
-                }
-                _ => return None,
-            }
-        }
-        Some(touched)
-    }
-
-    fn holds(&self, view: &View, cluster: &ArcStr) -> bool {
-        let Some(parts) = parse_outbound(cluster) else { return false };
-        let ruled = |scope: &Scope| {
-            let rules = scope.rules(parts.hostname).iter();
-            rules
-                .flat_map(|r| r.from.iter())
-                .any(|k| self.rules.contains(&(k.namespace.clone(), k.name.clone())))
-        };
-        self.hosts.contains(parts.hostname)
-            || (!self.rules.is_empty()
-                && (ruled(&view.scope) || view.previous_scope.as_ref().is_some_and(|s| ruled(s))))
-            || (!self.namespaces.is_empty()
-                && view.scope.service(parts.hostname).is_some_and(|s| self.namespaces.contains(&s.namespace)))
-    }
 }

@@ -14,7 +14,9 @@ mod origin;
 mod policy;
 mod provider;
 mod route;
+mod shape;
 mod short_names;
+mod touched;
 mod view;
 
 pub use generator::Generator;

@@ -17,6 +17,7 @@ use xdslab_proto::access_log::AccessLog;
 use xdslab_proto::listener::Filter;
 use xdslab_proto::listener::filter::ConfigType;
 use xdslab_proto::protobuf::Any;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) use http_filters::{FAULT, http_filter};
 
@@ -50,6 +51,12 @@ impl<'v> Filters<'v> {
     /// The proxy.
     pub fn view(&self) -> &'v View {
         self.view
+    }
+
+    /// A hash of what all chains of a class have alike: chains of equal connections are then equal. Policies, which are
+    /// those of inbound chains, are not in it.
+    pub fn fingerprint(&self, class: Class) -> u64 {
+        xxh3_64(format!("{:?}", self.parts(class)).as_bytes())
     }
 
     /// All network filters of an HTTP chain.

@@ -8,14 +8,12 @@ mod outbound;
 mod reserved;
 
 pub(crate) use outbound::destination;
-use xdslab_mesh::ProxyKind;
 use xdslab_proto::listener::Listener;
 use xdslab_proto::listener::listener::ConnectionBalanceConfig;
 use xdslab_proto::listener::listener::connection_balance_config::{BalanceType, ExactBalance};
 
 use super::filter::Filters;
 use super::gateway;
-use super::view::View;
 pub(crate) use outbound::vip;
 
 /// Connections by turns, where the proxy asks for it.
@@ -24,18 +22,25 @@ pub(crate) fn balance(exact: bool) -> Option<ConnectionBalanceConfig> {
     exact.then_some(ConnectionBalanceConfig { balance_type })
 }
 
-/// All listeners of a sidecar or a gateway.
-pub(crate) fn listeners(view: &View) -> Vec<Listener> {
-    let filters = Filters::new(view);
-    let mut all = if view.proxy.kind == ProxyKind::Sidecar {
-        let mut all = outbound::listeners(&filters);
-        all.extend(inbound::listeners(&filters));
-        all
-    } else {
-        gateway::listeners(&filters)
-    };
-    if let Some(bind) = view.proxy.metadata.lab.bind {
-        all.iter_mut().for_each(|listener| lab::relocate(listener, bind));
+/// The listeners of a sidecar for what its application sends.
+pub(crate) fn outbound(filters: &Filters<'_>) -> Vec<Listener> {
+    placed(filters, outbound::listeners(filters))
+}
+
+/// The listeners of a sidecar for what its application is sent.
+pub(crate) fn inbound(filters: &Filters<'_>) -> Vec<Listener> {
+    placed(filters, inbound::listeners(filters))
+}
+
+/// All listeners of a gateway.
+pub(crate) fn of_gateway(filters: &Filters<'_>) -> Vec<Listener> {
+    placed(filters, gateway::listeners(filters))
+}
+
+/// Where the lab asks for it, at addresses of its own.
+fn placed(filters: &Filters<'_>, mut listeners: Vec<Listener>) -> Vec<Listener> {
+    if let Some(bind) = filters.view().proxy.metadata.lab.bind {
+        listeners.iter_mut().for_each(|listener| lab::relocate(listener, bind));
     }
-    all
+    listeners
 }

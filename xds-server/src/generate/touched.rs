@@ -1,0 +1,60 @@
+//! Only the endpoints that a push can have changed.
+
+use std::collections::BTreeSet;
+
+use arcstr::ArcStr;
+use xdslab_mesh::{ConfigKind, Scope};
+
+use super::cluster::name::parse_outbound;
+use super::view::View;
+use crate::push::PushRequest;
+
+/// Whose endpoints a push can have changed (istiod: `pilot/pkg/xds/eds.go`, `canSendPartialFullPushes`).
+pub struct Touched {
+    hosts: BTreeSet<ArcStr>,
+    rules: BTreeSet<(ArcStr, ArcStr)>,
+    namespaces: BTreeSet<ArcStr>,
+}
+
+impl Touched {
+    /// None where any endpoint may have changed.
+    pub fn of(view: &View, push: &PushRequest) -> Option<Self> {
+        let root = &view.snapshot.mesh_config().root_namespace;
+        let mut touched =
+            Self { hosts: BTreeSet::new(), rules: BTreeSet::new(), namespaces: BTreeSet::new() };
+        if push.forced {
+            return None;
+        }
+        for key in &push.keys {
+            match key.kind {
+                ConfigKind::Endpoints | ConfigKind::ServiceEntry => {
+                    touched.hosts.insert(key.name.clone());
+                }
+                ConfigKind::DestinationRule => {
+                    touched.rules.insert((key.namespace.clone(), key.name.clone()));
+                }
+                ConfigKind::PeerAuthentication if key.namespace != *root => {
+                    touched.namespaces.insert(key.namespace.clone());
+                }
+                _ => return None,
+            }
+        }
+        Some(touched)
+    }
+
+    /// Whether the endpoints of a cluster can have changed.
+    pub fn holds(&self, view: &View, cluster: &ArcStr) -> bool {
+        let Some(parts) = parse_outbound(cluster) else { return false };
+        let ruled = |scope: &Scope| {
+            let rules = scope.rules(parts.hostname).iter();
+            rules
+                .flat_map(|r| r.from.iter())
+                .any(|k| self.rules.contains(&(k.namespace.clone(), k.name.clone())))
+        };
+        self.hosts.contains(parts.hostname)
+            || (!self.rules.is_empty()
+                && (ruled(&view.scope) || view.previous_scope.as_ref().is_some_and(|s| ruled(s))))
+            || (!self.namespaces.is_empty()
+                && view.scope.service(parts.hostname).is_some_and(|s| self.namespaces.contains(&s.namespace)))
+    }
+}
