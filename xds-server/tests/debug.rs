@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use xdslab_server::Config;
 use xdslab_server::identity::IdentityOptions;
+use xdslab_server::observe::Happening;
 
 #[tokio::test]
 async fn the_index_and_the_list_name_every_page() {
@@ -54,10 +55,7 @@ async fn syncz_has_nonces_and_what_went_wrong() {
         })
         .await;
     let refused = async {
-        while !matches!(
-            events.recv().await.expect("events").what,
-            xdslab_server::observe::Happening::Nacked { code: 3, .. }
-        ) {}
+        while !matches!(events.recv().await.expect("events").what, Happening::Nacked { code: 3, .. }) {}
     };
     timeout(DEADLINE, refused).await.expect("the refusal is seen");
     let all = page(&server, "/debug/syncz").await;
@@ -141,7 +139,7 @@ async fn proxies_are_looked_up_as_istiod_does() {
 #[tokio::test]
 async fn the_registry_and_its_endpoints() {
     let server = server().await;
-    let _client = Client::in_sync(&server).await;
+    let mut client = Client::in_sync(&server).await;
     let services = page(&server, "/debug/registryz").await;
     let a = &services[0];
     assert_eq!(a["hostname"], "a.default.svc.cluster.local");
@@ -166,6 +164,16 @@ async fn the_registry_and_its_endpoints() {
     let status = page(&server, "/debug/push_status").await;
     let empty = "outbound|80||empty.default.svc.cluster.local";
     assert_eq!(status, json!({"pilot_eds_no_instances": {empty: {}}}));
+    let rule = |name: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": name, "namespace": "default"},
+               "spec": {"host": "empty", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]}})
+    };
+    server.apply(common::apply([rule("x"), rule("y")])).await;
+    client.hear().await.expect("a push");
+    let status = page(&server, "/debug/push_status").await;
+    let host = "empty.default.svc.cluster.local";
+    let message = format!("Duplicate subset v1 found while merging destination rules for {host}");
+    assert_eq!(status["pilot_destrule_subsets"], json!({host: {"message": message}}));
     server.shutdown().await.expect("it ends");
 }
 

@@ -55,6 +55,7 @@ const ISTIODS: &[(&str, &str, &[&str], &[&str])] = &[
     ("pilot_sds_certificate_errors_total", "counter", &[], &[]),
     ("pilot_k8s_reg_events", "counter", &["event", "type"], &[]),
     ("pilot_k8s_proxies_with_no_service_targets", "counter", &["reason"], &[]),
+    ("pilot_destrule_subsets", "gauge", &[], &[]),
     ("pilot_dns_cluster_without_endpoints", "gauge", &[], &[]),
     ("pilot_eds_no_instances", "gauge", &[], &[]),
     ("pilot_no_ip", "gauge", &[], &[]),

@@ -122,6 +122,11 @@ impl Snapshot {
         &self.0.virtual_services
     }
 
+    /// Which destination rules hold for which host.
+    pub fn destination_rules(&self) -> &Arc<DestinationRuleIndex> {
+        &self.0.destination_rules
+    }
+
     /// Who may call whom.
     pub fn authorization_policies(&self) -> &Arc<ByNamespace<AuthorizationPolicy>> {
         &self.0.authorization_policies

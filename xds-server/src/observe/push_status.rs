@@ -16,8 +16,12 @@ const NO_DNS_ENDPOINTS: &str = "pilot_dns_cluster_without_endpoints";
 /// Always 0, as in istiod, which has ceased to count it.
 const NO_IP: &str = "pilot_no_ip";
 
+/// Hosts whose destination rules have subsets of one name.
+const SUBSETS: &str = "pilot_destrule_subsets";
+
 /// The metrics of this page: name and meaning.
-pub(super) const METRICS: [(&str, &str); 3] = [
+pub(super) const METRICS: [(&str, &str); 4] = [
+    (SUBSETS, "Duplicate subsets across destination rules for same host"),
     (NO_DNS_ENDPOINTS, "DNS clusters without endpoints"),
     (NO_INSTANCES, "Clusters without endpoints"),
     (NO_IP, "Pods not found in the endpoint table"),
@@ -42,6 +46,12 @@ impl PushStatus {
     /// Looks at every service. O(services + endpoints).
     pub fn of_mesh(snapshot: &Snapshot) -> Self {
         let mut status = Self::default();
+        for (host, subset) in snapshot.destination_rules().duplicate_subsets() {
+            let message =
+                format!("Duplicate subset {subset} found while merging destination rules for {host}");
+            let amiss = Amiss { message, ..Amiss::default() };
+            status.0.entry(SUBSETS).or_default().insert(host.to_string(), amiss);
+        }
         for service in snapshot.services().all().filter(|s| !s.export_to.contains("~")) {
             let metric = match service.resolution {
                 Resolution::ClientSideLb => NO_INSTANCES,

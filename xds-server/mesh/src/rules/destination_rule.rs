@@ -1,6 +1,7 @@
 //! `DestinationRules` by who looks for them (istiod: `setDestinationRules` in `push_context.go`,
 //! `mergeDestinationRule` in `destination_rule.go`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arcstr::{ArcStr, literal};
@@ -22,6 +23,7 @@ pub struct DestinationRuleIndex {
     /// What the root namespace keeps to itself.
     root_local: HostMap<Rules>,
     root: ArcStr,
+    duplicates: BTreeMap<ArcStr, ArcStr>,
 }
 
 /// Rules for one host, in istiod's order: those with a workload selector first, then by age.
@@ -59,7 +61,8 @@ impl DestinationRuleIndex {
             is_general(a).cmp(&is_general(b)).then_with(|| age(&a.config.meta).cmp(&age(&b.config.meta)))
         });
         let private_by_default = default_export_to(&mesh.default_destination_rule_export_to).contains(".");
-        let mut drafts = Drafts { entries: &sorted, shared: vec![None; sorted.len()] };
+        let mut drafts =
+            Drafts { entries: &sorted, shared: vec![None; sorted.len()], duplicates: BTreeMap::new() };
         let (mut local, mut exported) = (HashMap::new(), HashMap::new());
         let mut root_local = HostMap::default();
         for (at, entry) in sorted.iter().enumerate() {
@@ -79,7 +82,13 @@ impl DestinationRuleIndex {
             maps.into_iter().map(|(namespace, map)| (namespace, finish(map))).collect()
         };
         let (local, exported) = (finish_all(local), finish_all(exported));
-        Self { local, exported, root_local, root: mesh.root_namespace.clone() }
+        let duplicates = drafts.duplicates;
+        Self { local, exported, root_local, root: mesh.root_namespace.clone(), duplicates }
+    }
+
+    /// Hosts whose rules have subsets of one name, each with the last such name: only the first of them holds.
+    pub fn duplicate_subsets(&self) -> &BTreeMap<ArcStr, ArcStr> {
+        &self.duplicates
     }
 
     /// Rules for a service as proxies of `namespace` get them: those of their own namespace, else of the service's,
@@ -151,6 +160,7 @@ struct Drafts<'a> {
     entries: &'a [Entry<'a>],
     /// Rules that stand alone: one for all indexes that hold them.
     shared: Vec<Option<Arc<MergedRule>>>,
+    duplicates: BTreeMap<ArcStr, ArcStr>,
 }
 
 impl Drafts<'_> {
@@ -199,12 +209,16 @@ impl Drafts<'_> {
         rule
     }
 
-    fn laid_together(&self, from: &[usize]) -> MergedRule {
+    fn laid_together(&mut self, from: &[usize]) -> MergedRule {
         let first = &self.entries[from[0]];
         let mut spec = DestinationRule { host: first.host.clone(), ..first.config.spec.clone() };
         for next in from[1..].iter().map(|at| &self.entries[*at].config.spec) {
             let known: HashSet<ArcStr> = spec.subsets.iter().map(|s| s.name.clone()).collect();
-            spec.subsets.extend(next.subsets.iter().filter(|s| !known.contains(&s.name)).cloned());
+            let (again, new): (Vec<_>, Vec<_>) = next.subsets.iter().partition(|s| known.contains(&s.name));
+            spec.subsets.extend(new.into_iter().cloned());
+            if let Some(subset) = again.last() {
+                self.duplicates.insert(first.host.clone(), subset.name.clone());
+            }
             if spec.traffic_policy.is_none() {
                 spec.traffic_policy.clone_from(&next.traffic_policy);
             }
