@@ -33,7 +33,7 @@ pub struct ServeArgs {
     /// Where gRPC (plaintext) listens
     #[arg(long, default_value = "127.0.0.1:15010", value_name = "ADDR")]
     grpc: SocketAddr,
-    /// Where HTTP (/ready, /metrics, /debug/syncz) listens
+    /// Where HTTP (/ready, /metrics, /debug) listens
     #[arg(long, default_value = "127.0.0.1:15014", value_name = "ADDR")]
     http: SocketAddr,
     /// Serve what a conformance harness sets, in place of a mesh: where its adapter (gRPC, plaintext) listens
@@ -52,7 +52,7 @@ pub struct ServeArgs {
     /// How long workloads' certificates are valid; they are renewed after half of it
     #[arg(long, env = "DEFAULT_WORKLOAD_CERT_TTL", default_value = "24h", value_parser = go_duration)]
     cert_ttl: Duration,
-    /// Give certificates to nobody without a token, not even on the loopback
+    /// Give certificates and debug pages to nobody without a token, not even on the loopback
     #[arg(long)]
     require_tokens: bool,
     /// Quiet that ends a batch of changes
