@@ -61,6 +61,13 @@ pub enum EventKind {
         /// Sum of the bodies' lengths.
         bytes: usize,
     },
+    /// A response goes out that only renews lifetimes.
+    Renewed {
+        /// Its nonce.
+        nonce: ArcStr,
+        /// How many resources.
+        resources: usize,
+    },
     /// An answer was generated and nothing of it needs to be sent.
     Silent {
         /// Why it had been demanded.

@@ -28,7 +28,7 @@ pub use names::{NameSet, Names};
 pub use request::{NackDetail, Request, RequestNames, Violation};
 pub use resource::Resource;
 pub use resource_type::ResourceType;
-pub use response::Response;
+pub use response::{Heartbeat, Response};
 pub use rule::Rule;
 pub use set::{ResourceSet, Versions};
 pub use stream::{Semantics, Stream, SubscriptionStatus, Variant};

@@ -57,6 +57,8 @@ pub enum Rule {
     RepeatedRequest,
     /// istiod: the next endpoint request after a first cluster request is answered.
     AlwaysRespond,
+    /// What expires is renewed by a heartbeat, which is no update.
+    Heartbeat,
     /// istiod: what a push concerns is sent, changed or not.
     SentAsGenerated,
     /// istiod: a generator without anything to say sends no message.
@@ -108,6 +110,7 @@ impl Rule {
             Rule::EndpointsAfterClusters => ("R31", "xds_protocol#resource-warming", "endpoints for clusters that warm"),
             Rule::RepeatedRequest => ("R31", "xds_protocol#resource-warming", "asked again while clusters warm"),
             Rule::AlwaysRespond => ("R31", "istiod: pilot/pkg/model/context.go WarmingDependencies", "asked again while clusters warm"),
+            Rule::Heartbeat => ("R35", "xds_protocol#ttl", "a lifetime is renewed"),
             Rule::SentAsGenerated => ("R19", "istiod: pilot/pkg/xds/xdsgen.go pushXds", "sent as generated"),
             Rule::NothingGenerated => ("R29", "istiod: pilot/pkg/xds/xdsgen.go pushXds", "nothing generated"),
         }

@@ -18,6 +18,7 @@ struct Inner {
     resources: Box<[Resource]>,
     versions: Versions,
     bytes: usize,
+    expires: bool,
 }
 
 static EMPTY: LazyLock<ResourceSet> = LazyLock::new(|| ResourceSet::from_sorted(Vec::new()));
@@ -61,6 +62,11 @@ impl ResourceSet {
     /// Sum of the bodies' lengths in bytes, which is what istiod calls the size of a push.
     pub fn bytes(&self) -> usize {
         self.0.bytes
+    }
+
+    /// Whether any of them has a lifetime.
+    pub fn expires(&self) -> bool {
+        self.0.expires
     }
 
     /// Names and versions, without the bodies.
@@ -113,7 +119,8 @@ impl ResourceSet {
         debug_assert!(resources.windows(2).all(|pair| pair[0].name < pair[1].name));
         let versions = Versions::from_sorted(resources.iter().map(|r| (r.name.clone(), r.version)));
         let bytes = resources.iter().map(|r| r.body.len()).sum();
-        Self(Arc::new(Inner { resources: resources.into(), versions, bytes }))
+        let expires = resources.iter().any(|r| r.ttl.is_some());
+        Self(Arc::new(Inner { resources: resources.into(), versions, bytes, expires }))
     }
 }
 

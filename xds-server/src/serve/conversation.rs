@@ -153,7 +153,10 @@ impl Conversation {
                 Happening::Nacked { kind, nonce, code: detail.code, message: detail.message }
             }
             EventKind::Stale { .. } => Happening::Stale { kind },
-            EventKind::Ignored | EventKind::Answered { .. } | EventKind::Silent { .. } => return,
+            EventKind::Ignored
+            | EventKind::Answered { .. }
+            | EventKind::Renewed { .. }
+            | EventKind::Silent { .. } => return,
         };
         self.tell(told);
     }

@@ -253,6 +253,8 @@ mod tests {
             resources,
             removed: ["gone".into()].into_iter().collect(),
             versioned,
+            timed: false,
+            heartbeats: Vec::new(),
         }
     }
 

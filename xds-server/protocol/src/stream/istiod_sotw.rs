@@ -100,6 +100,7 @@ impl Stream {
         let Some(detail) = error else { return };
         if let Some(at) = self.find(&resource_type) {
             self.subscriptions[at].error = Some(detail.clone());
+            self.subscriptions[at].nacked = Some(nonce.clone());
         }
         self.tell(&resource_type, Rule::NackByErrorDetail, EventKind::Nacked { nonce, detail });
     }

@@ -5,6 +5,8 @@ mod flight;
 mod istiod_answer;
 mod istiod_delta;
 mod istiod_sotw;
+mod leaving;
+mod lifetime;
 mod outbox;
 mod poll;
 mod spec_complete;
@@ -70,6 +72,8 @@ pub struct Stream {
     semantics: Semantics,
     only: Option<ResourceType>,
     salt: u64,
+    /// The client knows of lifetimes.
+    lifetimes: bool,
     sent: u64,
     /// In push order, one a type.
     subscriptions: Vec<Subscription>,
@@ -96,6 +100,7 @@ impl Stream {
             semantics,
             only: None,
             salt: 0,
+            lifetimes: false,
             sent: 0,
             subscriptions: Vec::new(),
             warming: NameSet::EMPTY,

@@ -28,14 +28,19 @@ impl Stream {
         self.tell_at(at, rule, EventKind::Silent { cause });
     }
 
+    pub(super) fn next_nonce(&mut self, version: &ArcStr) -> ArcStr {
+        self.sent += 1;
+        match self.salt {
+            0 => format!("{version}/{}", self.sent),
+            salt => format!("{version}/{salt:x}-{}", self.sent),
+        }
+    }
+
     /// Sends, and returns the nonce.
     pub(super) fn respond(&mut self, at: usize, draft: Draft) -> ArcStr {
         let Draft { cause, rule, version, resources, removed } = draft;
-        self.sent += 1;
-        let nonce = match self.salt {
-            0 => format!("{version}/{}", self.sent),
-            salt => format!("{version}/{salt:x}-{}", self.sent),
-        };
+        let nonce = self.next_nonce(&version);
+        let timed = self.note_lifetimes(at, &resources);
         let subscription = &mut self.subscriptions[at];
         subscription.sent = Some(Sent {
             nonce: nonce.clone(),
@@ -59,8 +64,15 @@ impl Stream {
             nonce: nonce.clone(),
             resources,
             removed,
-            versioned: self.variant == Variant::Delta && self.semantics == Semantics::Spec,
+            versioned: self.versioned(),
+            timed,
+            heartbeats: Vec::new(),
         });
         nonce
+    }
+
+    /// istiod leaves `Resource.version` empty.
+    pub(super) fn versioned(&self) -> bool {
+        self.variant == Variant::Delta && self.semantics == Semantics::Spec
     }
 }

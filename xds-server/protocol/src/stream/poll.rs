@@ -1,7 +1,7 @@
 //! What is generated next: requests before pushes, each in push order.
 
 use super::{Semantics, Stream, Variant};
-use crate::{Cause, Demand, Names, ResourceType};
+use crate::{Cause, Demand, NameSet, Names, ResourceType};
 
 impl Stream {
     /// The next answer that must be generated, or `None` when nothing is owed. Requests come before pushes, both in push
@@ -55,7 +55,7 @@ impl Stream {
             Cause::Subscribe(names) | Cause::Retry(names)
                 if !self.answers_whole(&subscription.resource_type) =>
             {
-                Names::Named(names.clone())
+                Names::Named(self.with_warming(at, names))
             }
             _ => subscribed.clone(),
         };
@@ -66,6 +66,14 @@ impl Stream {
             held: subscription.held.clone(),
             cause,
             forced,
+        }
+    }
+
+    /// What clusters wait for goes out in the same message.
+    fn with_warming(&self, at: usize, names: &NameSet) -> NameSet {
+        match self.semantics {
+            Semantics::Spec => names.union(&self.warming_due(at)),
+            Semantics::Istiod => names.clone(),
         }
     }
 

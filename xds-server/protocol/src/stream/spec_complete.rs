@@ -4,8 +4,8 @@
 
 use super::Stream;
 use super::flight::Flight;
+use super::leaving::Leaving;
 use super::outbox::Draft;
-use super::subscription::Leaving;
 use crate::{Answer, Cause, Completeness, Demand, NameSet, ResourceSet, ResourceType, Rule};
 use arcstr::ArcStr;
 

@@ -1,8 +1,9 @@
 //! Answers that hold only what the client lacks: all of delta, and SotW for types that come in parts.
 
 use super::flight::Flight;
+use super::leaving::Late;
 use super::outbox::Draft;
-use super::subscription::{Leaving, Subscription};
+use super::subscription::Subscription;
 use super::{Stream, Variant};
 use crate::inventory::Change;
 use crate::join::{Joined, join};
@@ -38,18 +39,22 @@ impl Stream {
         let Demand { resource_type, names, subscription, held, cause, .. } = demand;
         drop((subscription, held));
         let follow = self.others_follow(at, &cause);
-        let warming = self.warming_due(at);
+        let warming = covered(&names, self.warming_due(at));
+        let leaving = self.endpoints_to_hold_back(at, &cause, &warming);
         let subscription = &mut self.subscriptions[at];
         let (force, tell) = forced(&cause, &names, &warming);
-        let difference = subscription.difference(&names, &force, &tell, &answer);
-        subscription.note(&names, &difference, &answer);
+        let mut difference = subscription.difference(&names, &force, &tell, &answer);
+        let late = difference.hold_back(&leaving);
+        subscription.note(&names, &difference, &answer, !late.is_empty());
         drop((names, tell));
         if answer.completeness == Completeness::Full {
             subscription.names.adopt(answer.resources.names());
         }
         let Difference { send, mut gone, missing } = difference;
-        if self.variant == Variant::Delta {
-            let settled = send.names().union(&missing);
+        let settled = send.names().union(&missing);
+        if resource_type == ResourceType::Endpoint {
+            subscription.postpone_endpoints(&late, &settled.union(&gone), &cause, &answer.version);
+        } else if self.variant == Variant::Delta {
             subscription.postpone(follow, &mut gone, &settled, &answer.version);
         }
         let told = gone.union(&missing);
@@ -104,6 +109,14 @@ impl Stream {
     }
 }
 
+/// What of `names` the answer can speak of.
+fn covered(demanded: &Names, names: NameSet) -> NameSet {
+    match demanded {
+        Names::Named(demanded) => names.intersection(demanded),
+        _ => names,
+    }
+}
+
 /// What must be sent, and which names must be told if they do not exist.
 fn forced(cause: &Cause, names: &Names, warming: &NameSet) -> (Force, NameSet) {
     let only = |asked: &NameSet| (Force::Only(asked.union(warming)), asked.union(warming));
@@ -113,6 +126,20 @@ fn forced(cause: &Cause, names: &Names, warming: &NameSet) -> (Force, NameSet) {
         Cause::Subscribe(asked) | Cause::Unsubscribe(asked) | Cause::Retry(asked) => only(asked),
         Cause::Warming => only(names.named()),
         Cause::Push => only(&NameSet::EMPTY),
+    }
+}
+
+impl Difference {
+    /// Takes out what is to wait: resources, and names that are gone.
+    fn hold_back(&mut self, names: &NameSet) -> Late {
+        if names.is_empty() {
+            return Late::default();
+        }
+        let late = self.send.filter(|r| names.contains(&r.name));
+        self.send = self.send.filter(|r| !names.contains(&r.name));
+        let gone = self.gone.intersection(names);
+        self.gone = self.gone.difference(names);
+        Late { resources: late, gone }
     }
 }
 
@@ -157,9 +184,9 @@ impl Subscription {
     }
 
     /// What the client will hold once it has the difference.
-    fn note(&mut self, names: &Names, difference: &Difference, answer: &Answer) {
+    fn note(&mut self, names: &Names, difference: &Difference, answer: &Answer, in_part: bool) {
         let whole = answer.completeness == Completeness::Full && *names == self.subscribed();
-        if whole {
+        if whole && !in_part {
             let held = self.only_subscribed(&answer.resources);
             return self.held.replace(held.versions().clone());
         }
@@ -172,19 +199,5 @@ impl Subscription {
             })
             .collect();
         self.held.update(changes);
-    }
-
-    /// Keeps removals back while others follow, and drops those that are settled meanwhile.
-    fn postpone(&mut self, follow: bool, gone: &mut NameSet, settled: &NameSet, version: &ArcStr) {
-        let mut waiting = match std::mem::take(&mut self.leaving) {
-            Leaving::Names { names, .. } => names.difference(settled).difference(gone),
-            _ => NameSet::EMPTY,
-        };
-        if follow {
-            waiting = waiting.union(&std::mem::take(gone));
-        }
-        if !waiting.is_empty() {
-            self.leaving = Leaving::Names { names: waiting, version: version.clone() };
-        }
     }
 }

@@ -41,6 +41,7 @@ impl Stream {
                 subscription.refused = subscription.refused.union(&refused.names.difference(&resent));
             }
             subscription.error = Some(detail.clone());
+            subscription.nacked = Some(nonce.clone());
             let covered = |name: &&ArcStr| subscription.covers(name);
             let given_up: NameSet = subscription.refused.iter().filter(|n| !covered(n)).cloned().collect();
             self.no_longer_refused(at, &given_up);
@@ -59,15 +60,15 @@ impl Stream {
             if landed.iter().any(|Flight { retry, .. }| *retry) && !subscription.refused.is_empty() {
                 subscription.debt.retry = true;
             }
-            let repeated = landed.is_empty();
+            // Its verdict is known: a client that refused it and now changes its names does not accept it by that.
+            if landed.is_empty() {
+                self.tell_at(at, Rule::AckIsSilent, EventKind::Ignored);
+                return if last { Standing::Repeated } else { Standing::Stale };
+            }
             subscription.error = None;
             subscription.acked = Some(nonce.clone());
             self.tell_at(at, Rule::AckIsSilent, EventKind::Acked { nonce: nonce.clone() });
-            return match (last, repeated) {
-                (true, true) => Standing::Repeated,
-                (true, false) => Standing::Current,
-                _ => Standing::Stale,
-            };
+            return if last { Standing::Current } else { Standing::Stale };
         }
         Standing::Stale
     }

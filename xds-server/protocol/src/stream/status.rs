@@ -22,6 +22,8 @@ pub struct SubscriptionStatus<'a> {
     pub acked_nonce: Option<&'a str>,
     /// What the client found wrong, until it accepts something.
     pub error: Option<&'a NackDetail>,
+    /// The nonce that came with `error`: the response that was refused.
+    pub nacked_nonce: Option<&'a str>,
 }
 
 impl<'a> SubscriptionStatus<'a> {
@@ -36,6 +38,7 @@ impl<'a> SubscriptionStatus<'a> {
             bytes: sent.map_or(0, |s| s.bytes),
             acked_nonce: subscription.acked.as_deref(),
             error: subscription.error.as_ref(),
+            nacked_nonce: subscription.error.as_ref().and(subscription.nacked.as_deref()),
         }
     }
 }

@@ -3,8 +3,11 @@
 use super::Semantics;
 use super::debt::Debt;
 use super::flight::Flights;
+use super::leaving::Leaving;
 use crate::{Inventory, NackDetail, NameSet, Names, ResourceSet, ResourceType};
 use arcstr::ArcStr;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How the wildcard stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub(super) struct Subscription {
     pub sent: Option<Sent>,
     pub acked: Option<ArcStr>,
     pub error: Option<NackDetail>,
+    /// The nonce of the NACK that `error` is of.
+    pub nacked: Option<ArcStr>,
     pub held: Inventory,
     /// SotW, wildcard types: what the client was last sent, whole.
     pub set: Option<ResourceSet>,
@@ -37,6 +42,8 @@ pub(super) struct Subscription {
     /// What is to be taken from the client when the push is over.
     pub leaving: Leaving,
     pub endpoints: Reply,
+    /// Lifetimes of what the client was sent, with the versions, for clients that know of them.
+    pub lifetimes: BTreeMap<ArcStr, (u64, Duration)>,
 }
 
 /// The last response.
@@ -46,17 +53,6 @@ pub(super) struct Sent {
     pub version: ArcStr,
     pub resources: usize,
     pub bytes: usize,
-}
-
-/// Removals of clusters that wait until the rest of a push is out.
-#[derive(Debug, Default)]
-pub(super) enum Leaving {
-    #[default]
-    Nothing,
-    /// SotW: the complete set without them.
-    Set { view: ResourceSet, version: ArcStr },
-    /// Delta: their names.
-    Names { names: NameSet, version: ArcStr },
 }
 
 /// How to treat an endpoint request that changes nothing, on SotW streams.
@@ -80,6 +76,7 @@ impl Subscription {
             sent: None,
             acked: None,
             error: None,
+            nacked: None,
             held: Inventory::default(),
             set: None,
             debt: Debt::default(),
@@ -87,6 +84,7 @@ impl Subscription {
             refused: NameSet::EMPTY,
             leaving: Leaving::default(),
             endpoints: Reply::default(),
+            lifetimes: BTreeMap::new(),
         }
     }
 

@@ -1,10 +1,8 @@
-//! Make before break: endpoints right after their clusters, removals of clusters last.
+//! Endpoints right after their clusters, changed or not (Envoy docs: `xds_protocol#resource-warming`).
 
-use super::outbox::Draft;
-use super::subscription::{Leaving, Reply};
+use super::subscription::Reply;
 use super::{Semantics, Stream, Variant};
-use crate::{Cause, NameSet, ResourceSet, ResourceType, Rule};
-use arcstr::ArcStr;
+use crate::{NameSet, ResourceType};
 
 impl Stream {
     /// Clusters go out that the client will warm until it gets their endpoints.
@@ -48,49 +46,5 @@ impl Stream {
     /// them), so its request for endpoints comes first. It names the endpoints that it holds, and yet waits for them.
     pub(super) fn has_warming_client(&self, asked: &ResourceType) -> bool {
         *asked == ResourceType::Endpoint && self.only.is_none() && self.find(&ResourceType::Cluster).is_none()
-    }
-
-    /// Whether removed clusters must stay a while: listeners or routes that may point to them are still to be pushed.
-    pub(super) fn others_follow(&self, at: usize, cause: &Cause) -> bool {
-        *cause == Cause::Push
-            && self.subscriptions[at].resource_type == ResourceType::Cluster
-            && self
-                .subscriptions
-                .iter()
-                .any(|s| s.resource_type > ResourceType::Endpoint && s.debt.push.is_some())
-    }
-
-    /// Takes removed clusters from the client once nothing else is owed.
-    pub(super) fn settle(&mut self) {
-        let busy = self.outstanding || self.subscriptions.iter().any(|s| !s.debt.is_empty());
-        if busy || (0..self.subscriptions.len()).any(|at| !self.warming_due(at).is_empty()) {
-            return;
-        }
-        for at in 0..self.subscriptions.len() {
-            match std::mem::take(&mut self.subscriptions[at].leaving) {
-                Leaving::Nothing => {}
-                Leaving::Set { view, version } => {
-                    let subscription = &self.subscriptions[at];
-                    let view = subscription.only_subscribed(&view);
-                    if !subscription.held.is_exactly(view.versions()) {
-                        self.send_complete(at, Cause::Push, Rule::MakeBeforeBreak, version, view);
-                    }
-                }
-                Leaving::Names { names, version } => {
-                    let subscription = &self.subscriptions[at];
-                    let gone =
-                        |name: &&ArcStr| subscription.covers(name) && !subscription.held.contains(name);
-                    let removed = NameSet::from_sorted(names.iter().filter(gone).cloned().collect());
-                    if !removed.is_empty() {
-                        let rule = Rule::MakeBeforeBreak;
-                        let resources = ResourceSet::empty();
-                        self.send_difference(
-                            at,
-                            Draft { cause: Cause::Push, rule, version, resources, removed },
-                        );
-                    }
-                }
-            }
-        }
     }
 }

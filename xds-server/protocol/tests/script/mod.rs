@@ -4,8 +4,9 @@ mod line;
 mod stage;
 
 use line::{Line, parse};
-use stage::Stage;
-use xdslab_protocol::{Semantics, Variant};
+pub use stage::Stage;
+use std::time::Duration;
+use xdslab_protocol::{Resource, Semantics, Variant};
 
 /// The semantics that a scene is played in, and its lines with their numbers.
 type Scene = (Vec<Semantics>, Vec<(usize, Line)>);
@@ -58,4 +59,11 @@ fn play(variant: Variant, scene: Option<Scene>) -> Result<usize, String> {
         stage.finish().map_err(|what| failed(last, what))?;
     }
     Ok(semantics.len())
+}
+
+/// `1`, or `1@30s` where the resource lives for thirty seconds.
+fn resource(name: &str, body: &str) -> Result<Resource, String> {
+    let Some((body, seconds)) = body.split_once('@') else { return Ok(Resource::new(name, body.to_owned())) };
+    let seconds = seconds.strip_suffix('s').and_then(|s| s.parse().ok()).ok_or("a lifetime is like 30s")?;
+    Ok(Resource::new(name, body.to_owned()).with_ttl(Duration::from_secs(seconds)))
 }
