@@ -280,3 +280,47 @@ pub(super) fn ignores_half_close(_: &mut Memory<Sotw>, event: Event<Sotw>) -> Ve
         event => pass(event),
     }
 }
+
+/// A stream that begins with a nonce or a version is taken for an old one.
+pub(super) fn knows_nonces_of_all(_: &mut Memory<Sotw>, event: Event<Sotw>) -> Vec<Act<Sotw>> {
+    match event {
+        Event::Said(request) if request.node.is_some() && !request.response_nonce.is_empty() => vec![],
+        event => pass(event),
+    }
+}
+
+pub(super) fn knows_versions(_: &mut Memory<Sotw>, event: Event<Sotw>) -> Vec<Act<Sotw>> {
+    match event {
+        Event::Said(request) if request.node.is_some() && !request.version_info.is_empty() => vec![],
+        event => pass(event),
+    }
+}
+
+pub(super) fn gives_up_after_nack(memory: &mut Memory<Sotw>, event: Event<Sotw>) -> Vec<Act<Sotw>> {
+    match &event {
+        Event::Said(request) if request.error_detail.is_some() => memory.note.clone_from(&request.type_url),
+        Event::Answered(response) if response.type_url == memory.note => return vec![],
+        _ => {}
+    }
+    pass(event)
+}
+
+/// The names of a stale request are taken for known ones, though nothing is sent for them.
+pub(super) fn loses_stale_names(memory: &mut Memory<Sotw>, mut event: Event<Sotw>) -> Vec<Act<Sotw>> {
+    match &mut event {
+        Event::Said(request) => {
+            let last = memory.last.get(&request.type_url).map(|last| last.nonce.clone());
+            let answered = memory.names.entry(request.type_url.clone()).or_default();
+            if last.is_some_and(|last| last != request.response_nonce) {
+                memory.note = "stale".to_owned();
+            } else if memory.note.is_empty() {
+                answered.clone_from(&request.resource_names);
+            } else {
+                request.resource_names.clone_from(answered);
+            }
+        }
+        Event::Answered(response) => drop(memory.last.insert(response.type_url.clone(), response.clone())),
+        Event::Closed => {}
+    }
+    pass(event)
+}
