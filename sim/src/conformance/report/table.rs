@@ -18,6 +18,9 @@ pub fn table(outcome: &Outcome) -> String {
         let cells = protocols.iter().map(|&protocol| cell(outcome, rule, protocol).to_owned());
         table.add_row([rule.number.to_owned(), rule.title.to_owned()].into_iter().chain(cells));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     let mut text = format!("{}\n", table.trim_fmt());
     why_skipped(&mut text, outcome);
     failures(&mut text, outcome);
