@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use xdslab_mesh::{ChangeSet, Effects, Mesh};
+use xdslab_mesh::object::Kind;
+use xdslab_mesh::{ChangeSet, Effects, Mesh, Turn};
 
 use crate::observe::Happening;
 use crate::push::{Debounce, DebounceOptions, PushRequest, Versions};
@@ -66,8 +67,10 @@ impl Pipeline {
         self.batches += 1;
         self.hub.tell(Happening::changed(&effects));
         let pods = std::mem::take(&mut effects.proxies);
-        if !pods.is_empty() {
-            // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`).
+        let is_pod = |(kind, turn): &(Kind, Turn)| *kind == Kind::Pod && *turn != Turn::UpdateSame;
+        if !pods.is_empty() || effects.objects.keys().any(is_pod) {
+            // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`), and proxies
+            // that connect from now on find every pod, ready or not.
             self.hub.push_to(&pods, &self.mesh.snapshot());
         }
         if let Some(at_once) = self.debounce.event(effects, now) {
@@ -80,10 +83,7 @@ impl Pipeline {
     fn answer(&mut self, ask: Ask) {
         let _left = match ask {
             Ask::Configs(reply) => reply.send(self.mesh.configs()).is_err(),
-            Ask::Push(reply) => {
-                let push = PushRequest::on_demand(self.hub.version(), self.mesh.snapshot());
-                reply.send(self.hub.push(&Arc::new(push))).is_err()
-            }
+            Ask::Push(reply) => reply.send(self.hub.push_again()).is_err(),
         };
     }
 

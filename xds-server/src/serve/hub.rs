@@ -115,6 +115,14 @@ impl Hub {
         connections.len()
     }
 
+    /// Hands the mesh as it was last pushed to every connection once more, and says how many there are. What waits in the
+    /// debounce goes on waiting (istiod: `AdsPushAll` in `ads.go`).
+    pub fn push_again(&self) -> usize {
+        // Not under the lock of what is pushed: the push takes it.
+        let Some(Newest { snapshot, version }) = self.newest.borrow().clone() else { return 0 };
+        self.push(&Arc::new(PushRequest::on_demand(version, snapshot)))
+    }
+
     /// Hands the proxies of these pods, by namespace and name, all that they should have: the mesh as it was last pushed,
     /// with the workloads of `now` (istiod: `ProxyUpdate` in `discovery.go`).
     pub fn push_to(&self, pods: &BTreeSet<(ArcStr, ArcStr)>, now: &Snapshot) {
