@@ -16,7 +16,8 @@ use xdslab_protocol::Semantics;
 
 use crate::identity::{Account, Identities, IdentityOptions, RootError};
 use crate::listen::{listen, serve_discovery, serve_grpc, serve_http};
-use crate::observe::{Event, Happening};
+use crate::observe::transcript::Recorder;
+use crate::observe::{Event, Happening, Observers};
 use crate::pipeline::Pipeline;
 use crate::push::DebounceOptions;
 use crate::serve::{ConnectionStatus, Hub, States, adapter, routes, stated};
@@ -42,6 +43,8 @@ pub struct Config {
     pub grace: Duration,
     /// Where the adapter of a conformance harness listens, if it does. What it sets is then served in place of a mesh.
     pub adapter: Option<SocketAddr>,
+    /// What records the transcript, if one is kept.
+    pub transcript: Option<Recorder>,
     /// Files and folders of the mesh, watched; none for a mesh that only [`Server::apply`] fills.
     pub files: Vec<PathBuf>,
 }
@@ -53,6 +56,7 @@ impl Default for Config {
             grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
             http: None,
             adapter: None,
+            transcript: None,
             debounce: DebounceOptions::default(),
             semantics: Semantics::default(),
             identity: IdentityOptions::default(),
@@ -125,7 +129,9 @@ impl Server {
         let identities = Identities::new(&config.identity, SystemTime::now())?;
         let concurrency = config.debounce.concurrency();
         let (asks, asked) = mpsc::channel(WAITING);
-        let hub = Arc::new(Hub::new(config.semantics, concurrency, identities, asks, cancel.clone()));
+        let observers = Observers::recording(config.transcript);
+        let hub = Hub::new(config.semantics, concurrency, identities, asks, observers, cancel.clone());
+        let hub = Arc::new(hub);
         let (changes, incoming) = mpsc::channel(WAITING);
         let (mut mesh, mut tasks, mut problems) = (Mesh::new(), JoinSet::new(), Vec::new());
         let (grpc, grpc_addr) = listen(config.grpc).await?;

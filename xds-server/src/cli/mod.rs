@@ -6,6 +6,7 @@ pub mod pods;
 mod scope;
 mod serve;
 mod token;
+pub mod transcript;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ enum Command {
     Scope(scope::ScopeArgs),
     /// Print a token with which a proxy on another host gets the certificate of a service account
     Token(token::TokenArgs),
+    /// Print a transcript, or make a page with a sequence diagram of it
+    Transcript(transcript::TranscriptArgs),
 }
 
 /// Runs the command line; errors are printed to standard error.
@@ -58,6 +61,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Scope(args) => scope::run(&args),
         Command::Token(args) => token::run(&args),
+        Command::Transcript(args) => transcript::run(&args),
         Command::Serve(args) => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -77,6 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<pods::PodError>()
         || error.is::<SourceError>()
+        || error.is::<transcript::FileError>()
         || error.is::<RootError>()
         || matches!(error.downcast_ref(), Some(StartError::Source(_) | StartError::Identity(_)))
 }

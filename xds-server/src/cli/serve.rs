@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use xdslab_mesh::object::Duration as GoDuration;
 use xdslab_protocol::Semantics;
 
+use super::transcript;
 use crate::identity::IdentityOptions;
 use crate::push::DebounceOptions;
 use crate::source::Severity;
@@ -67,6 +68,10 @@ pub struct ServeArgs {
     /// How many connections are pushed to at once; 0: by the number of processors
     #[arg(long, env = "PILOT_PUSH_THROTTLE", default_value_t = 0)]
     push_throttle: usize,
+    /// Tell all that is said on every stream, and the rule behind it: on the standard output, or to a file, as lines of
+    /// JSON, or as a page with a sequence diagram (.html), which is written at the end
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    transcript: Option<String>,
 }
 
 /// Serves until SIGTERM or SIGINT; a second one ends at once.
@@ -77,7 +82,9 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let (recorder, writer) = args.transcript.as_deref().map(transcript::start).transpose()?.unzip();
     let mut server = Server::start(Config {
+        transcript: recorder,
         grpc: args.grpc,
         http: Some(args.http),
         debounce: DebounceOptions {
@@ -108,7 +115,14 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     }
     tracing::info!("shutting down; once more to end at once");
     tokio::select! {
-        ended = server.shutdown() => Ok(ended?),
+        ended = server.shutdown() => {
+            ended?;
+            // All streams have ended: what they recorded is soon written.
+            match writer {
+                Some(writer) => tokio::task::spawn_blocking(move || transcript::finish(writer)).await?,
+                None => Ok(()),
+            }
+        }
         _ = terminate.recv() => bail!("ended at once, before all connections had"),
         _ = interrupt.recv() => bail!("ended at once, before all connections had"),
     }

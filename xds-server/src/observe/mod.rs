@@ -4,12 +4,14 @@ mod event;
 mod log;
 mod metrics;
 mod push_status;
+pub mod transcript;
 
 pub use event::{Event, Happening};
 pub use metrics::Metrics;
 pub use push_status::{Amiss, PushStatus};
 
 use tokio::sync::broadcast;
+use transcript::Recorder;
 
 /// Events that a slow listener may lag behind; then it loses the oldest.
 const KEPT: usize = 8192;
@@ -19,15 +21,26 @@ const KEPT: usize = 8192;
 pub struct Observers {
     metrics: Metrics,
     events: broadcast::Sender<Event>,
+    recorder: Option<Recorder>,
 }
 
 impl Default for Observers {
     fn default() -> Self {
-        Self { metrics: Metrics::default(), events: broadcast::Sender::new(KEPT) }
+        Self { metrics: Metrics::default(), events: broadcast::Sender::new(KEPT), recorder: None }
     }
 }
 
 impl Observers {
+    /// Observers that record a transcript too.
+    pub fn recording(recorder: Option<Recorder>) -> Self {
+        Self { recorder, ..Self::default() }
+    }
+
+    /// What records the transcript, if one is kept.
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
     /// Tells everybody. Never waits.
     pub fn tell(&self, event: Event) {
         self.metrics.count(&event);

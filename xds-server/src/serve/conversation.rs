@@ -7,6 +7,7 @@ use arcstr::ArcStr;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::{Code, Status};
+use xdslab_mesh::NodeIdentity;
 use xdslab_protocol::{EventKind, Request, ResourceType, Response, Stream, Variant, Violation};
 
 use super::debug::Caller;
@@ -14,6 +15,7 @@ use super::encode::Pieces;
 use super::hub::Hub;
 use super::internal::{self, is_internal};
 use super::wire::Wire;
+use crate::observe::transcript::{Said, Tape};
 use crate::observe::{Event, Happening};
 use crate::push::Slot;
 
@@ -34,6 +36,8 @@ pub(super) struct Conversation {
     pub(super) out: Out,
     /// Answers so far that are of no subscription.
     asides: u64,
+    /// The stream's part of the transcript, if one is kept.
+    pub(super) tape: Option<Tape>,
     /// The right to be pushed to, while there is a push.
     pub(super) room: Option<OwnedSemaphorePermit>,
 }
@@ -59,20 +63,34 @@ impl Conversation {
             only,
             out: out.clone(),
             asides: 0,
+            tape: None,
             room: None,
         }
     }
 
+    /// The stream's part of the transcript, if one is kept.
+    pub(super) fn tape(&self, node: &NodeIdentity) -> Option<Tape> {
+        let recorder = self.hub.observers.recorder()?;
+        let variant = self.stream.variant();
+        Some(Tape::begin(recorder, [&self.id, &self.proxy], variant, self.only.as_ref(), node))
+    }
+
     /// Hands a request over. What it asks for is still to be generated. A request that is for no subscription comes back.
     pub(super) fn request<W: Wire>(&mut self, mut message: W) -> Result<Option<Request>, Status> {
-        self.tell(Happening::Received { bytes: message.encoded_len() });
+        let bytes = message.encoded_len();
+        self.tell(Happening::Received { bytes });
         message.take_node();
         let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
         let request = message.read(self.only.as_ref()).map_err(invalid)?;
         if is_internal(&request.resource_type) {
             return Ok(Some(request));
         }
+        let said = self.tape.is_some().then(|| Said::new(&request, bytes));
         self.stream.handle_request(request).map_err(invalid)?;
+        let events = self.events();
+        if let (Some(tape), Some(said)) = (&mut self.tape, said) {
+            tape.request(said, &events);
+        }
         Ok(None)
     }
 
@@ -86,13 +104,18 @@ impl Conversation {
 
     /// Sends and tells what the stream has to say.
     pub(super) async fn deliver(&mut self, begun: Instant) -> Result<(), Status> {
-        while let Some(event) = self.stream.poll_event() {
-            self.note(event);
+        for event in self.events() {
+            if let Some(tape) = &mut self.tape {
+                tape.event(&event);
+            }
         }
         while let Some(response) = self.stream.poll_response() {
             let pieces = self.hub.encoder.encode(&response, self.stream.variant())?;
             if self.only == Some(ResourceType::Cluster) {
                 self.hub.warm(&self.proxy, response.resources.names());
+            }
+            if let Some(tape) = &mut self.tape {
+                tape.response(&response);
             }
             self.sent(response, begun.elapsed());
             let begun = Instant::now();
@@ -100,6 +123,13 @@ impl Conversation {
             self.tell(Happening::Delivered { took: begun.elapsed() });
         }
         Ok(())
+    }
+
+    /// What the stream has decided, told to everybody.
+    fn events(&mut self) -> Vec<xdslab_protocol::Event> {
+        let events: Vec<_> = std::iter::from_fn(|| self.stream.poll_event()).collect();
+        events.iter().cloned().for_each(|event| self.note(event));
+        events
     }
 
     /// Told before it is sent: no ACK is ever seen before what it answers.

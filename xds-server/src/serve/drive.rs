@@ -68,20 +68,19 @@ async fn serve<W: Wire>(
     let node = first.take_node().filter(|node| !node.id.is_empty());
     let node = node.ok_or_else(|| Status::invalid_argument("missing node information"))?;
     let id = ArcStr::from(node.id.as_str());
-    let proxy = Proxy::parse(identity(node)).map_err(|e| Status::invalid_argument(e.to_string()))?;
+    let node = identity(node);
+    let told = hub.observers.recorder().is_some().then(|| node.clone());
+    let proxy = Proxy::parse(node).map_err(|e| Status::invalid_argument(e.to_string()))?;
     let (name, istio_version) = (proxy.id.clone(), proxy.metadata.istio_version.clone());
     let slot = Slot::default();
     // Registered before its view is made: no push in between is lost.
     let connected = Connected::new(hub, &name, only.clone(), slot.clone(), istio_version);
     let newest = hub.newest.borrow().clone();
     let Some(Newest { snapshot, version }) = newest else { return Err(not_ready(W::VARIANT)) };
-    let mut driver = Driver {
-        talk: Conversation::new(hub, &connected, only, W::VARIANT, out),
-        view: Arc::new(View::new(snapshot, Arc::new(proxy))),
-        node: id,
-        visitor,
-        version,
-    };
+    let mut talk = Conversation::new(hub, &connected, only, W::VARIANT, out);
+    talk.tape = told.and_then(|node| talk.tape(&node));
+    let mut driver =
+        Driver { talk, view: Arc::new(View::new(snapshot, Arc::new(proxy))), node: id, visitor, version };
     driver.begin();
     driver.run(first, requests, &slot).await
 }
@@ -181,8 +180,16 @@ impl Driver {
         let push = PushRequest { keys, ..push.clone() };
         let types = affected(&self.view, &push);
         self.talk.stream.handle_push(&Push { types, forced: push.forced });
+        self.because(Some(&push));
         self.drain(Some(&push)).await?;
+        self.because(None);
         Ok(true)
+    }
+
+    fn because(&mut self, push: Option<&PushRequest>) {
+        if let Some(tape) = &mut self.talk.tape {
+            tape.because(push);
+        }
     }
 
     async fn drain(&mut self, push: Option<&PushRequest>) -> Result<(), Status> {

@@ -80,6 +80,7 @@ impl Hub {
         concurrency: usize,
         identities: Identities,
         asks: mpsc::Sender<Ask>,
+        observers: Observers,
         cancel: CancellationToken,
     ) -> Self {
         Self {
@@ -89,7 +90,7 @@ impl Hub {
             identities,
             trust_domain: watch::Sender::default(),
             newest: watch::Sender::new(None),
-            observers: Observers::default(),
+            observers,
             cancel,
             streams: TaskTracker::new(),
             throttle: Arc::new(Semaphore::new(concurrency)),

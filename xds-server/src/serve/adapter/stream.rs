@@ -10,6 +10,7 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 use xdslab_protocol::{Push, ResourceType};
 
+use super::super::node::identity;
 use super::state::{State, States};
 use crate::push::Slot;
 use crate::serve::Hub;
@@ -45,13 +46,16 @@ async fn serve<W: Wire>(
 ) -> Result<(), Status> {
     let Some(mut first) = requests.message().await? else { return Ok(()) };
     let node = first.take_node().filter(|node| !node.id.is_empty());
-    let node = ArcStr::from(node.ok_or_else(|| Status::invalid_argument("missing node information"))?.id);
+    let node = node.ok_or_else(|| Status::invalid_argument("missing node information"))?;
+    let told = hub.observers.recorder().is_some().then(|| identity(node.clone()));
+    let node = ArcStr::from(node.id);
     let slot = Slot::default();
     let connected = Connected::new(hub, &node, only.clone(), slot.clone(), ArcStr::new());
     let mut news = Watched { states, node: &node, news: Some(states.watch(&node)) };
     let Some(watched) = &mut news.news else { return Ok(()) };
     let state = watched.borrow_and_update().clone();
-    let talk = Conversation::new(hub, &connected, only, W::VARIANT, out);
+    let mut talk = Conversation::new(hub, &connected, only, W::VARIANT, out);
+    talk.tape = told.and_then(|node| talk.tape(&node));
     Driver { talk, before: state.clone(), state, pause: states.pause() }
         .run(first, requests, &slot, watched)
         .await
