@@ -122,7 +122,10 @@ impl Tape {
                 EventKind::Acked { .. } => entry.act = Act::Ack,
                 EventKind::Nacked { .. } => entry.act = Act::Nack,
                 EventKind::Stale { .. } => entry.act = Act::Stale,
-                EventKind::Ignored | EventKind::Answered { .. } | EventKind::Silent { .. } => {}
+                EventKind::Ignored
+                | EventKind::Renewed { .. }
+                | EventKind::Answered { .. }
+                | EventKind::Silent { .. } => {}
             }
             if !entry.rules.iter().any(|rule| rule.title == event.rule.title()) {
                 entry.rules.push(event.rule.into());
