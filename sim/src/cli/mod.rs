@@ -1,8 +1,10 @@
 //! Subcommands.
 
 mod conformance;
+mod duration;
 mod environment;
 mod envoy;
+mod load;
 mod run;
 mod topology;
 
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Runs scenarios on real Envoys, and what belongs to that.
+/// Runs scenarios on real Envoys, and load on xDS servers, and what belongs to that.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version, about, disable_help_subcommand = true)]
 struct Cli {
@@ -24,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Load(Box<load::Args>),
     Topology(topology::Args),
     Envoy(envoy::Args),
     Conformance(conformance::Args),
@@ -54,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(&cli.log).with_writer(std::io::stderr).init();
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Topology(args) => topology::run(&args),
         Command::Envoy(args) => envoy::run(args),
         Command::Conformance(args) => conformance::run(&args),

@@ -171,7 +171,7 @@ async fn binaries(args: &Args, scenario: &Scenario) -> Result<Vec<Binary>, Failu
 }
 
 /// A token that the first Ctrl-C or SIGTERM cancels; the second ends the process at once, and the Envoys with it.
-fn stop_on_signals() -> CancellationToken {
+pub(super) fn stop_on_signals() -> CancellationToken {
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {

@@ -18,7 +18,8 @@ pub use lines::Lines;
 pub use log::{Log, read_log};
 pub use progress::Bars;
 pub use record::{Failure, Report, Run};
-pub use table::{comparison, table};
+pub use table::{STYLE, comparison, table};
+pub use units::{bytes, count};
 
 use crate::scenario::Event;
 

@@ -9,8 +9,8 @@ use super::record::{Report, Run};
 use super::units::figure;
 use crate::scenario::{Quantity, StepResult, Verdict};
 
-/// A rule above, below the head, and below.
-const STYLE: TableStyle = TableStyle::new()
+/// How tables look: a rule above, below the head, and below.
+pub const STYLE: TableStyle = TableStyle::new()
     .top_border(LineStyle::none().fill('─').junction('─'))
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .bottom_border(LineStyle::none().fill('─').junction('─'));

@@ -13,7 +13,7 @@ pub(super) fn figure(value: Option<u64>, unit: Unit) -> String {
 }
 
 /// A number with a separator between thousands.
-pub(super) fn count(value: u64) -> String {
+pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -26,14 +26,14 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// `1 object`, `2 objects`.
-pub(super) fn counted(value: usize, one: &str, many: &str) -> String {
+pub fn counted(value: usize, one: &str, many: &str) -> String {
     let value = u64::try_from(value).unwrap_or(u64::MAX);
     format!("{} {}", count(value), if value == 1 { one } else { many })
 }
 
 /// Bytes, in KiB, MiB or GiB, with about three digits.
 #[allow(clippy::cast_precision_loss)] // three digits are shown
-pub(super) fn bytes(value: u64) -> String {
+pub fn bytes(value: u64) -> String {
     let value = value as f64;
     let (scaled, unit) = match value {
         v if v < 1024.0 => return format!("{v} B"),

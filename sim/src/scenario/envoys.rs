@@ -77,7 +77,7 @@ impl Fleet for EnvoyFleet {
         let mut nodes: Vec<Vec<Node>> = vec![Vec::new(); self.fleets.len()];
         for pod in pods {
             let name = proxy_name(&pod);
-            match node(&pod) {
+            match proxy_node(&pod) {
                 Ok(node) => {
                     let home = self.homes.len() % self.fleets.len().max(1);
                     nodes[*self.homes.entry(name).or_insert(home)].push(node);
@@ -193,7 +193,10 @@ impl Probe for EnvoyView {
 const STATIC: [&str; 4] = ["prometheus_stats", "agent", "sds-grpc", "xds-grpc"];
 
 /// The pod as its Istio agent would describe it.
-fn node(pod: &Pod) -> Result<Node, String> {
+///
+/// # Errors
+/// When it has no address.
+pub fn proxy_node(pod: &Pod) -> Result<Node, String> {
     let (meta, spec) = (&pod.metadata, &pod.spec);
     let ip: IpAddr = pod.status.pod_ip.parse().map_err(|_| "the pod has no address".to_owned())?;
     let mut node = Node::sidecar(ip, meta.name.as_str(), meta.namespace.as_str());

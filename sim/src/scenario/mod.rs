@@ -19,7 +19,7 @@ mod runner;
 mod sampler;
 mod words;
 
-pub use envoys::{EnvoyFleet, EnvoyView, Manner};
+pub use envoys::{EnvoyFleet, EnvoyView, Manner, proxy_node};
 pub use event::{Environment, Event, Gauges, Millis, Opening, Outcome, Sample, Side, StepResult};
 pub use expect::{Check, Expectation, ExpectationError, Variables, Verdict};
 pub use external::External;

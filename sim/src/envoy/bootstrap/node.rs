@@ -124,7 +124,7 @@ impl Node {
         IpAddr::from([127, b, c, d])
     }
 
-    pub(super) fn to_json(&self, xds: SocketAddr, concurrency: u32) -> Value {
+    pub(crate) fn to_json(&self, xds: SocketAddr, concurrency: u32) -> Value {
         let mut node = json!({
             "id": self.id(),
             "cluster": format!("{}.{}", self.app(), self.namespace),

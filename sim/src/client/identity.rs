@@ -1,0 +1,66 @@
+//! Who a simulated proxy says that it is: the node of a real Envoy's bootstrap, as it goes over the wire.
+
+use std::net::SocketAddr;
+
+use prost::Message;
+use serde_json::{Map, Value};
+use xdslab_proto::{core, protobuf};
+
+use crate::envoy::Node;
+
+/// The encoded `envoy.config.core.v3.Node`. Without the list of extensions and the build version that a real one adds,
+/// about 61 kB.
+pub fn node_bytes(node: &Node, server: SocketAddr) -> Vec<u8> {
+    let json = node.to_json(server, 2);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let locality = json.get("locality").map(|locality| core::Locality {
+        region: text(&locality["region"]),
+        zone: text(&locality["zone"]),
+        sub_zone: text(&locality["sub_zone"]),
+    });
+    let node = core::Node {
+        id: text(&json["id"]),
+        cluster: text(&json["cluster"]),
+        metadata: json["metadata"].as_object().map(fields),
+        locality,
+        user_agent_name: "envoy".into(),
+        ..core::Node::default()
+    };
+    node.encode_to_vec()
+}
+
+fn fields(object: &Map<String, Value>) -> protobuf::Struct {
+    protobuf::Struct { fields: object.iter().map(|(key, json)| (key.clone(), value(json))).collect() }
+}
+
+fn value(json: &Value) -> protobuf::Value {
+    use protobuf::value::Kind;
+    let kind = match json {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(flag) => Kind::BoolValue(*flag),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(items) => {
+            Kind::ListValue(protobuf::ListValue { values: items.iter().map(value).collect() })
+        }
+        Value::Object(object) => Kind::StructValue(fields(object)),
+    };
+    protobuf::Value { kind: Some(kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_the_node_of_a_bootstrap() {
+        let mut node = Node::sidecar([10, 1, 0, 7], "sleep-7f", "ns-3");
+        node.labels.insert("app".into(), "sleep".into());
+        let bytes = node_bytes(&node, SocketAddr::from(([127, 0, 0, 1], 15010)));
+        let read = core::Node::decode(&*bytes).unwrap();
+        assert_eq!((read.id, read.cluster.as_str()), (node.id(), "sleep.ns-3"));
+        let metadata = read.metadata.unwrap().fields;
+        assert_eq!(metadata["NAMESPACE"], value(&"ns-3".into()));
+        assert_eq!(metadata["LABELS"], value(&serde_json::json!({"app": "sleep"})));
+    }
+}
