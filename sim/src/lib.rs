@@ -4,6 +4,7 @@ pub mod client;
 pub mod conformance;
 pub mod envoy;
 pub mod load;
+pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod topology;

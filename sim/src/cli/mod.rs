@@ -5,6 +5,7 @@ mod duration;
 mod environment;
 mod envoy;
 mod load;
+mod replay;
 mod run;
 mod topology;
 
@@ -30,6 +31,7 @@ enum Command {
     Topology(topology::Args),
     Envoy(envoy::Args),
     Conformance(conformance::Args),
+    Replay(replay::Args),
 }
 
 /// How a command ends where it does not go well.
@@ -61,6 +63,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Topology(args) => topology::run(&args),
         Command::Envoy(args) => envoy::run(args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Replay(args) => replay::run(&args),
     };
     result.map_or_else(exit_code, |()| ExitCode::SUCCESS)
 }

@@ -1,0 +1,10 @@
+//! A recorded transcript, played again: what its clients said is said to a server, and what that answers is compared.
+
+mod difference;
+mod play;
+mod script;
+mod speech;
+
+pub use difference::{Difference, Message};
+pub use play::{Options, Outcome, replay};
+pub use script::{Script, Step, scripts};
