@@ -342,14 +342,16 @@ impl Proxy {
         }
     }
 
-    /// Clusters are paused while any of them warms: no ACK, no NACK (`ClusterManagerImpl::updateClusterCounts`).
+    /// Clusters are paused while any of them warms: no ACK, no NACK. Not so the first ones: nothing is served yet that
+    /// could be broken (`ClusterManagerImpl::updateClusterCounts`: only once all clusters are initialized).
     fn hold_back_clusters(&mut self) {
-        match (self.is_held_back, self.clusters.is_warming()) {
+        let is_held_back = self.stage == Stage::Running && self.clusters.is_warming();
+        match (self.is_held_back, is_held_back) {
             (false, true) => self.mux.pause(Kind::Cluster),
             (true, false) => self.mux.resume(Kind::Cluster),
             _ => {}
         }
-        self.is_held_back = self.clusters.is_warming();
+        self.is_held_back = is_held_back;
     }
 
     /// Asks for listeners once the first clusters are warm.

@@ -53,10 +53,13 @@ impl Sotw {
     }
 
     pub(super) fn change(&mut self, kind: Kind, interest: &Interest) {
-        let (new, _) = self.types.change(kind, interest);
+        let (new, gone) = self.types.change(kind, interest);
         self.types.awaiting[kind as usize] |= !new.is_empty();
-        // Also where the names stay: whoever watches a name tells the server, by a list that may be the same.
-        self.queue(kind);
+        // Every cluster watches its endpoints for itself, and tells the server by a list that may be the same. Listeners
+        // share a watch for each route configuration.
+        if kind == Kind::Endpoint || !new.is_empty() || !gone.is_empty() {
+            self.queue(kind);
+        }
     }
 
     pub(super) fn resume(&mut self, kind: Kind) {
