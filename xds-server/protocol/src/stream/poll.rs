@@ -52,7 +52,7 @@ impl Stream {
         let subscription = &self.subscriptions[at];
         let subscribed = subscription.subscribed();
         let names = match &cause {
-            Cause::Subscribe(names) | Cause::Retry(names)
+            Cause::Subscribe(names) | Cause::Unsubscribe(names) | Cause::Retry(names)
                 if !self.answers_whole(&subscription.resource_type) =>
             {
                 Names::Named(self.with_warming(at, names))

@@ -15,7 +15,6 @@ struct Asked {
     unsubscribe: NameSet,
     wildcard: Option<bool>,
     explicit: bool,
-    empty: bool,
 }
 
 impl Stream {
@@ -37,10 +36,9 @@ impl Stream {
             (false, false) => None,
         };
         let explicit = !subscribe.is_empty();
-        let empty = subscribe.is_empty() && unsubscribe.is_empty();
         let unsubscribe = clean(unsubscribe);
         let subscribe = clean(subscribe).difference(&unsubscribe);
-        let asked = Asked { subscribe, unsubscribe, wildcard, explicit, empty };
+        let asked = Asked { subscribe, unsubscribe, wildcard, explicit };
         let Some(at) = self.find(&head.resource_type) else {
             return self.spec_delta_first(head, asked, initial_versions);
         };
@@ -60,9 +58,9 @@ impl Stream {
 
     fn spec_delta_first(&mut self, head: Head, asked: Asked, initial_versions: Vec<(ArcStr, ArcStr)>) {
         let capable = head.resource_type.wildcard_capable();
-        let (mode, rule) = match (asked.wildcard, capable, asked.empty) {
+        let (mode, rule) = match (asked.wildcard, capable, asked.explicit) {
             (Some(true), _, _) => (Mode::Wildcard, Rule::ExplicitWildcard),
-            (None, true, true) => (Mode::LegacyWildcard, Rule::LegacyWildcard),
+            (None, true, false) => (Mode::LegacyWildcard, Rule::LegacyWildcard),
             (_, true, _) => (Mode::Named, Rule::NamedSubscription),
             (_, false, _) => (Mode::Named, Rule::FirstRequest),
         };
@@ -93,6 +91,10 @@ impl Stream {
     /// Envoy docs: `xds_protocol#unsubscribing-from-resources`.
     fn spec_delta_unsubscribe(&mut self, at: usize, asked: &Asked) {
         let subscription = &mut self.subscriptions[at];
+        // In one message with the wildcard: what it covers is still the client's.
+        if asked.wildcard == Some(true) {
+            subscription.mode = Mode::Wildcard;
+        }
         let gone = asked.unsubscribe.intersection(&subscription.names);
         let lost_wildcard = asked.wildcard == Some(false) && subscription.wildcard();
         subscription.names = subscription.names.difference(&gone);
@@ -131,7 +133,6 @@ impl Stream {
     fn spec_delta_subscribe(&mut self, at: usize, asked: Asked, refused: bool) {
         let subscription = &mut self.subscriptions[at];
         if asked.wildcard == Some(true) {
-            subscription.mode = Mode::Wildcard;
             subscription.debt.whole = Whole::Request;
         } else if asked.explicit && subscription.mode == Mode::LegacyWildcard {
             subscription.mode = Mode::Wildcard;

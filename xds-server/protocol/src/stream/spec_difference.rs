@@ -165,7 +165,9 @@ impl Subscription {
                 }
             }
         } else {
-            let wanted = |r: &&Resource| lacks(r, self.held.get(&r.name)) && covers(&r.name);
+            // A generator may give more than was asked for: that is for a push to bring.
+            let asked = |name: &str| names.covers(name) && covers(name);
+            let wanted = |r: &&Resource| asked(&r.name) && lacks(r, self.held.get(&r.name));
             send.extend(resources.iter().filter(wanted).cloned());
             let absent = |name: &&ArcStr| self.covers(name) && resources.get(name).is_none();
             let removed = match &answer.completeness {

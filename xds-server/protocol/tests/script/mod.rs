@@ -3,7 +3,8 @@
 mod line;
 mod stage;
 
-use line::{Line, parse};
+use line::Line;
+pub use line::parse;
 pub use stage::Stage;
 use std::time::Duration;
 use xdslab_protocol::{Resource, Semantics, Variant};

@@ -124,16 +124,16 @@ impl Stage {
         }
         match self.next_response() {
             None => Ok(()),
-            Some((_, shown)) => Err(format!("unexpected, before this line: {shown}")),
+            Some((_, _, shown)) => Err(format!("unexpected, before this line: {shown}")),
         }
     }
 
-    /// What the server sent and no line has named yet, and the line that names it.
-    pub fn next_response(&mut self) -> Option<(Response, String)> {
+    /// What the server sent and no line has named yet, its number on its stream, and the line that names it.
+    pub fn next_response(&mut self) -> Option<(Response, usize, String)> {
         let response = self.responses.pop_front()?;
         self.nonces.push(response.nonce.to_string());
         let shown = self.show(&response);
-        Some((response, shown))
+        Some((response, self.nonces.len(), shown))
     }
 
     fn connect(&mut self) {
@@ -193,7 +193,7 @@ impl Stage {
         let Line::Server { kind, nonce, version, resources, removed, heartbeats } = line else {
             return Err("not a response".into());
         };
-        let (response, got) = self.next_response().ok_or("nothing was sent")?;
+        let (response, number, got) = self.next_response().ok_or("nothing was sent")?;
         let sorted = |words: &[String]| -> Vec<String> {
             let mut words = words.to_vec();
             words.sort();
@@ -201,7 +201,7 @@ impl Stage {
         };
         let versioned = self.variant == Variant::Delta && self.semantics == Semantics::Spec;
         let right = response.resource_type == *kind
-            && format!("n{}", self.nonces.len()) == *nonce
+            && format!("n{number}") == *nonce
             && version.as_ref().is_none_or(|v| response.version_info == *v)
             && show_resources(&response) == sorted(resources)
             && show_removed(&response) == sorted(removed)
@@ -249,7 +249,8 @@ impl Stage {
     }
 
     fn show(&self, response: &Response) -> String {
-        let mut line = format!("< {} n{}", response.resource_type, self.nonces.len());
+        let kind = response.resource_type.short().to_uppercase();
+        let mut line = format!("< {kind} n{}", self.nonces.len());
         let version = std::iter::once(response.version_info.to_string());
         let removed = show_removed(response);
         let gone = if removed.is_empty() { Vec::new() } else { [vec!["removed".into()], removed].concat() };
