@@ -22,7 +22,12 @@ impl Stream {
             let set = subscription.set.clone().unwrap_or_default();
             view = set.filter(|r| !removed.contains(&r.name)).overlay(&view);
         }
-        let asked = matches!(demand.cause, Cause::Request | Cause::Reconnect | Cause::Subscribe(_));
+        let (asked, rule) = match &demand.cause {
+            Cause::Request | Cause::Reconnect | Cause::Subscribe(_) => (true, Rule::CompleteSet),
+            // The client holds nothing of a response that it refused.
+            Cause::Retry(refused) => (view.iter().any(|r| refused.contains(&r.name)), Rule::NackRetry),
+            _ => (false, Rule::CompleteSet),
+        };
         let held = subscription.set.clone();
         let is_held = |view: &ResourceSet| held.as_ref().is_some_and(|h| h.versions() == view.versions());
         if is_held(&view) && !asked {
@@ -40,7 +45,7 @@ impl Stream {
                 }
             }
         }
-        self.send_complete(at, demand.cause, Rule::CompleteSet, version, view);
+        self.send_complete(at, demand.cause, rule, version, view);
     }
 
     pub(super) fn send_complete(

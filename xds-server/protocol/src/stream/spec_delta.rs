@@ -114,13 +114,7 @@ impl Stream {
         if subscription.subscribed().is_empty() {
             subscription.debt.whole = Whole::No;
         }
-        if lost_wildcard {
-            let covered = subscription.refused.intersection(&subscription.names);
-            let uncovered = subscription.refused.difference(&covered);
-            self.no_longer_refused(at, &uncovered);
-        } else if !wildcard {
-            self.no_longer_refused(at, &gone);
-        }
+        self.forget_refused(at);
         if lost_wildcard || !gone.is_empty() {
             let rule = if wildcard { Rule::UnsubscribeUnderWildcard } else { Rule::UnsubscribeIsSilent };
             self.tell_at(at, rule, EventKind::Unsubscribed { names: gone });

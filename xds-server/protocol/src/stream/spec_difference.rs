@@ -50,7 +50,14 @@ impl Stream {
         if answer.completeness == Completeness::Full {
             subscription.names.adopt(answer.resources.names());
         }
+        if self.variant == Variant::Sotw {
+            self.forget_refused(at);
+        }
+        let subscription = &mut self.subscriptions[at];
         let Difference { send, mut gone, missing } = difference;
+        if self.variant == Variant::Delta && cause == Cause::Request {
+            gone = gone.union(&subscription.gone_in_flight(&answer.resources));
+        }
         let settled = send.names().union(&missing);
         if resource_type == ResourceType::Endpoint {
             subscription.postpone_endpoints(&late, &settled.union(&gone), &cause, &answer.version);
@@ -183,6 +190,11 @@ impl Subscription {
             if full { tell.difference(resources.names()).difference(&gone) } else { NameSet::EMPTY };
         let missing = if self.wildcard() { missing } else { missing.intersection(&self.names) };
         Difference { send: resources.kept(send), gone, missing }
+    }
+
+    /// The client gave the wildcard up and takes it again, and may not have read yet what it was sent before.
+    fn gone_in_flight(&self, resources: &ResourceSet) -> NameSet {
+        if self.wildcard() { self.flights.names().difference(resources.names()) } else { NameSet::EMPTY }
     }
 
     /// What the client will hold once it has the difference.

@@ -42,9 +42,7 @@ impl Stream {
             }
             subscription.error = Some(detail.clone());
             subscription.nacked = Some(nonce.clone());
-            let covered = |name: &&ArcStr| subscription.covers(name);
-            let given_up: NameSet = subscription.refused.iter().filter(|n| !covered(n)).cloned().collect();
-            self.no_longer_refused(at, &given_up);
+            self.forget_refused(at);
             self.tell_at(at, Rule::NackByErrorDetail, EventKind::Nacked { nonce: nonce.clone(), detail });
             return match (nonce.is_empty(), last) {
                 (true, _) => Standing::Spontaneous,
@@ -57,13 +55,16 @@ impl Stream {
         }
         if (each && known) || last {
             let landed = subscription.flights.land(nonce);
-            if landed.iter().any(|Flight { retry, .. }| *retry) && !subscription.refused.is_empty() {
-                subscription.debt.retry = true;
-            }
             // Its verdict is known: a client that refused it and now changes its names does not accept it by that.
             if landed.is_empty() {
                 self.tell_at(at, Rule::AckIsSilent, EventKind::Ignored);
                 return if last { Standing::Repeated } else { Standing::Stale };
+            }
+            if !each && subscription.resource_type.wildcard_capable() {
+                // The newest complete set is all that there is.
+                subscription.refused = NameSet::EMPTY;
+            } else if landed.iter().any(|Flight { retry, .. }| *retry) && !subscription.refused.is_empty() {
+                subscription.debt.retry = true;
             }
             subscription.error = None;
             subscription.acked = Some(nonce.clone());
@@ -73,13 +74,16 @@ impl Stream {
         Standing::Stale
     }
 
-    /// The client gave these names up: what was refused among them is settled, and the rest may be tried again.
-    pub(super) fn no_longer_refused(&mut self, at: usize, gone: &NameSet) {
+    /// What was refused among the names that the client has given up is settled; the rest may be tried again. So is what
+    /// is gone, where SotW has no word for that: nothing is sent whose ACK would say that all is well.
+    pub(super) fn forget_refused(&mut self, at: usize) {
         let subscription = &mut self.subscriptions[at];
-        let rest = subscription.refused.difference(gone);
+        let untold = self.variant == Variant::Sotw && !subscription.resource_type.wildcard_capable();
+        let stands = |name: &&ArcStr| !untold || subscription.held.contains(name);
+        let wanted = |name: &&ArcStr| subscription.covers(name) && stands(name);
+        let rest = NameSet::from_sorted(subscription.refused.iter().filter(wanted).cloned().collect());
         if rest.len() < subscription.refused.len() {
-            let complete = self.variant == Variant::Sotw && subscription.resource_type.wildcard_capable();
-            subscription.debt.retry |= !rest.is_empty() && !complete;
+            subscription.debt.retry |= !rest.is_empty();
             subscription.refused = rest;
         }
     }

@@ -45,6 +45,11 @@ impl Stream {
         let nothing_sent = self.subscriptions[at].sent.is_none();
         let standing = self.spec_nonce(at, &nonce, error, false);
         if standing == Standing::Stale && !nothing_sent {
+            // The names do not count, but that there were names does: no names will mean nothing from now on.
+            let subscription = &mut self.subscriptions[at];
+            if asked.explicit && subscription.mode == Mode::LegacyWildcard {
+                subscription.mode = Mode::Wildcard;
+            }
             return self.tell_at(at, Rule::StaleNonceIgnored, EventKind::Stale { nonce });
         }
         let change = self.spec_sotw_change(at, asked);
@@ -107,7 +112,7 @@ impl Stream {
         if change.is_none() {
             return self.spec_sotw_unchanged(at, standing, refused);
         }
-        self.no_longer_refused(at, &change.lost);
+        self.forget_refused(at);
         let subscription = &mut self.subscriptions[at];
         let is_wildcard = subscription.wildcard();
         let rule = match (refused, change.gained_wildcard) {

@@ -1,4 +1,4 @@
-//! Numbers that one seed decides (SplitMix64).
+//! Numbers that one seed decides (`SplitMix64`).
 
 pub struct Chance(u64);
 

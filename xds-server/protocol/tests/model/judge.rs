@@ -1,6 +1,6 @@
 //! What the server said, against what was to be said.
 
-use super::naive::{Model, Names, Talk};
+use super::naive::{Model, Names, Pushed, Talk};
 use super::order::in_order;
 use super::said::Heard;
 use super::{CDS, EDS, KINDS, capable};
@@ -13,7 +13,7 @@ type News = [BTreeMap<String, Option<String>>; KINDS.len()];
 impl Model {
     /// The server has answered all that it was told; these are its responses, in order.
     pub fn judge(&mut self, responses: &[Heard]) -> Result<(), String> {
-        if self.semantics == Semantics::Spec && self.push.is_some() && !self.waiting {
+        if self.semantics == Semantics::Spec && self.push != Pushed::Nothing && !self.waiting {
             in_order(self, responses)?;
         }
         self.endpoints_follow_requests();
@@ -48,7 +48,7 @@ impl Model {
                 self.talks[kind] = Some(talk);
             }
         }
-        (self.push, self.waiting) = (None, false);
+        (self.push, self.waiting) = (Pushed::Nothing, false);
         Ok(())
     }
 
@@ -167,18 +167,15 @@ impl Model {
     ) -> Result<(), String> {
         let spec = self.semantics == Semantics::Spec;
         let exists = |name: &String| self.has(kind, name).is_some();
-        let named = talk.names.iter().cloned().filter(|_| !(capable(kind) && !spec));
-        let all: Names = if talk.wildcard || (capable(kind) && !spec) {
-            self.mesh[kind].keys().cloned().chain(named).collect()
-        } else {
-            named.collect()
-        };
+        // istiod's clusters and listeners are all of them, whatever was named.
+        let by_name = spec || !capable(kind);
+        let mut all = if by_name { talk.names.clone() } else { Names::new() };
+        if talk.wildcard || !by_name {
+            all.extend(self.mesh[kind].keys().cloned());
+        }
         let mut must: Names = if talk.due.all { all.clone() } else { talk.due.names.clone() };
         if !spec && talk.pushed {
-            let only = self.push.clone().flatten();
-            must.extend(
-                all.iter().filter(|name| only.as_ref().is_none_or(|only| only.contains(*name))).cloned(),
-            );
+            must.extend(all.iter().filter(|name| self.push.brings(name)).cloned());
         }
         if let Some(name) = must.iter().find(|name| exists(name) && !news.contains_key(*name)) {
             return Err(format!("{name} was due, and not sent"));
@@ -191,7 +188,8 @@ impl Model {
         if spec && answer && heard == 0 {
             return Err("there was no answer".into());
         }
-        if !spec || !(talk.pushed || talk.due.catch_up) && !(self.complete(kind) && heard > 0) {
+        let up_to_date = talk.pushed || talk.due.catch_up || (self.complete(kind) && heard > 0);
+        if !(spec && up_to_date) {
             return Ok(());
         }
         if let Some(name) = all

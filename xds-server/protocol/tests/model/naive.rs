@@ -7,8 +7,26 @@ use xdslab_protocol::{Semantics, Variant};
 
 pub type Names = BTreeSet<String>;
 
+/// What the generators give for a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pushed {
+    Nothing,
+    Everything,
+    Only(Names),
+}
+
+impl Pushed {
+    pub fn brings(&self, name: &str) -> bool {
+        match self {
+            Pushed::Only(names) => names.contains(name),
+            Pushed::Nothing | Pushed::Everything => true,
+        }
+    }
+}
+
 /// One type of one stream.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // Notes, not states.
 pub struct Talk {
     pub wildcard: bool,
     /// The wildcard is there because nothing was ever named.
@@ -96,8 +114,7 @@ pub struct Model {
     pub talks: [Option<Talk>; KINDS.len()],
     /// Clusters that were sent since their endpoints were.
     pub warm: Names,
-    /// A push is to be answered, with only these names; `None`: with everything.
-    pub push: Option<Option<Names>>,
+    pub push: Pushed,
     /// Requests wait to be answered: what comes next answers more than one thing.
     pub waiting: bool,
 }
@@ -111,7 +128,7 @@ impl Model {
             mesh: Default::default(),
             talks: Default::default(),
             warm: Names::new(),
-            push: None,
+            push: Pushed::Nothing,
             waiting: false,
         }
     }
@@ -128,16 +145,13 @@ impl Model {
     }
 
     pub fn set(&mut self, kind: usize, name: &str, body: Option<String>) {
-        match body {
-            Some(body) => {
-                self.mesh[kind].insert(name.to_owned(), body);
-            }
-            None => {
-                self.mesh[kind].remove(name);
-                if let Some(talk) = &mut self.talks[kind] {
-                    talk.vanished.insert(name.to_owned());
-                }
-            }
+        if let Some(body) = body {
+            self.mesh[kind].insert(name.to_owned(), body);
+            return;
+        }
+        self.mesh[kind].remove(name);
+        if let Some(talk) = &mut self.talks[kind] {
+            talk.vanished.insert(name.to_owned());
         }
     }
 
@@ -159,13 +173,13 @@ impl Model {
                 talk.pushed |= listens(talk, *kind);
             }
         }
-        self.push = Some(only);
+        self.push = only.map_or(Pushed::Everything, Pushed::Only);
     }
 
     pub fn reconnect(&mut self) {
         self.talks = Default::default();
         self.warm.clear();
-        (self.push, self.waiting) = (None, false);
+        (self.push, self.waiting) = (Pushed::Nothing, false);
     }
 
     /// Clusters go out: their endpoints may, and if the clusters changed, must follow.

@@ -13,9 +13,9 @@ pub fn in_order(model: &Model, responses: &[Heard]) -> Result<(), String> {
         if response.resources.iter().any(|(name, body)| told.get(name) != Some(body)) {
             brings.push(at);
         }
-        let gone = |name: &String| match model.complete(CDS) {
-            true => !response.resources.contains_key(name),
-            false => response.removed.contains(name),
+        let complete = model.complete(CDS);
+        let gone = |name: &String| {
+            if complete { !response.resources.contains_key(name) } else { response.removed.contains(name) }
         };
         if told.keys().any(gone) {
             takes.push(at);

@@ -47,6 +47,7 @@ fn sotw(mut talk: Talk, said: &Said, listed: &[String], capable: bool) -> Talk {
         .newest
         .is_some_and(|newest| !matches!(said.nonce, Nonce::None) && said.nonce != Nonce::Of(newest));
     if stale {
+        talk.legacy &= listed.is_empty();
         return talk;
     }
     let repeated = matches!(said.nonce, Nonce::Of(n) if !talk.judged.insert(n));
@@ -63,6 +64,8 @@ fn sotw(mut talk: Talk, said: &Said, listed: &[String], capable: bool) -> Talk {
     talk.due.names.retain(|name| asked.contains(name));
     talk.due.names.extend(added);
     talk.due.may |= lost && talk.wildcard;
+    // Without what is no longer wanted, a set that was refused is another one.
+    talk.due.may |= talk.refused.keys().any(|name| !talk.wants(name));
     if same && said.nonce == Nonce::None {
         talk.due.all = true;
         talk.told.clear();
@@ -111,7 +114,8 @@ fn delta(mut talk: Talk, said: &Said, subscribe: &[String], unsubscribe: &[Strin
     let everything = star(subscribe, capable) && !star(unsubscribe, capable);
     talk.wildcard = everything || (talk.wildcard && !star(unsubscribe, capable));
     talk.keep_only_wanted();
-    talk.due.names.retain(|name| !gone.contains(name));
+    let wildcard = talk.wildcard;
+    talk.due.names.retain(|name| wildcard || !gone.contains(name));
     if talk.wildcard {
         talk.due.names.extend(given_up);
     }
