@@ -120,3 +120,46 @@ pub(super) const DRAIN: Duration = Duration::from_secs(45);
 fn release(listener: &Listener, interest: &mut Interest) {
     interest.extend(listener.routes.iter().map(|route| (route.clone(), -1)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(name: &str, content: u128, routes: &[&str]) -> Arc<Listener> {
+        let routes = routes.iter().map(|route| ArcStr::from(*route)).collect();
+        Arc::new(Listener { content, name: name.into(), routes })
+    }
+
+    fn shown(interest: &Interest) -> String {
+        let words: Vec<_> = interest.iter().map(|(name, by)| format!("{name}{by:+}")).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn a_replaced_listener_holds_its_routes_until_it_has_drained() {
+        let (mut listeners, now) = (Listeners::default(), Instant::now());
+        let drained = now + DRAIN;
+        assert_eq!(shown(&listeners.apply([listener("a", 1, &["80"])], [], drained)), "80+1");
+        assert_eq!(shown(&listeners.warm(|_| false, drained)), "");
+        assert_eq!(listeners.count(), (0, 1));
+        listeners.warm(|_| true, drained);
+        assert_eq!(listeners.count(), (1, 0));
+
+        assert_eq!(shown(&listeners.apply([listener("a", 1, &["80"])], [], drained)), "", "nothing new");
+        assert_eq!(shown(&listeners.apply([listener("a", 2, &["81"])], [], drained)), "81+1");
+        assert_eq!(shown(&listeners.warm(|_| true, drained)), "");
+        assert_eq!(listeners.next_drained(), Some(drained));
+        assert!(listeners.drained(now).is_none());
+        assert_eq!(shown(&listeners.drained(drained).unwrap()), "80-1");
+        assert!(listeners.drained(drained).is_none());
+    }
+
+    #[test]
+    fn a_warming_listener_that_is_removed_lets_go_at_once() {
+        let (mut listeners, now) = (Listeners::default(), Instant::now());
+        listeners.apply([listener("a", 1, &["80"])], [], now);
+        assert_eq!(shown(&listeners.apply([listener("a", 2, &["81"])], [], now)), "81+1 80-1");
+        assert_eq!(shown(&listeners.apply([], ["a".into()], now)), "81-1");
+        assert_eq!((listeners.count(), listeners.next_drained()), ((0, 0), None));
+    }
+}

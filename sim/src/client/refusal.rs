@@ -76,3 +76,35 @@ impl fmt::Debug for Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::response::Resource;
+    use super::*;
+
+    fn response() -> Response<'static> {
+        let resource = |name| Resource { name, ..Resource::default() };
+        Response { resources: ["a", "b"].map(resource).into(), ..Response::default() }
+    }
+
+    #[test]
+    fn one_bad_cluster_leaves_the_others_and_one_bad_endpoint_set_none() {
+        for (kind, is_whole) in [(Kind::Cluster, false), (Kind::Endpoint, true)] {
+            let rules = vec![
+                Rule::Resource(kind, "b".into()),
+                Rule::If(Kind::Listener, Arc::new(|name, _| name == "a")),
+            ];
+            let verdict = Refusal { rules, chance: 0.0 }.judge(kind, &response(), false);
+            assert_eq!((verdict.is_whole, &*verdict.resources), (is_whole, &[1][..]));
+            assert!(verdict.error.unwrap().contains(" b: "));
+        }
+    }
+
+    #[test]
+    fn a_type_or_bad_luck_refuses_all() {
+        let refusal = Refusal { rules: vec![Rule::Type(Kind::Route)], chance: 0.0 };
+        assert!(refusal.judge(Kind::Route, &response(), false).is_whole);
+        assert_eq!(refusal.judge(Kind::Cluster, &response(), false), Verdict::default());
+        assert!(refusal.judge(Kind::Cluster, &response(), true).is_whole);
+    }
+}
