@@ -129,6 +129,9 @@ impl Server {
         let identities = Identities::new(&config.identity, SystemTime::now())?;
         let concurrency = config.debounce.concurrency();
         let (asks, asked) = mpsc::channel(WAITING);
+        if let Some(recorder) = &config.transcript {
+            recorder.begin(config.semantics);
+        }
         let observers = Observers::recording(config.transcript);
         let hub = Hub::new(config.semantics, concurrency, identities, asks, observers, cancel.clone());
         let hub = Arc::new(hub);

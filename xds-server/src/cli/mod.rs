@@ -6,7 +6,7 @@ pub mod pods;
 mod scope;
 mod serve;
 mod token;
-pub mod transcript;
+mod transcript;
 
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::StartError;
 use crate::identity::RootError;
+use crate::observe::transcript::ReadError;
 use crate::source::SourceError;
 
 /// An xDS server that pushes what istiod would push.
@@ -81,7 +82,8 @@ pub fn run(cli: Cli) -> ExitCode {
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<pods::PodError>()
         || error.is::<SourceError>()
-        || error.is::<transcript::FileError>()
+        || error.is::<ReadError>()
+        || error.is::<transcript::CreateError>()
         || error.is::<RootError>()
         || matches!(error.downcast_ref(), Some(StartError::Source(_) | StartError::Identity(_)))
 }

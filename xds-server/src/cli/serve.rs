@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use xdslab_mesh::object::Duration as GoDuration;
 use xdslab_protocol::Semantics;
 
-use super::transcript;
+use super::transcript::Writer;
 use crate::identity::IdentityOptions;
 use crate::push::DebounceOptions;
 use crate::source::Severity;
@@ -69,7 +69,7 @@ pub struct ServeArgs {
     #[arg(long, env = "PILOT_PUSH_THROTTLE", default_value_t = 0)]
     push_throttle: usize,
     /// Tell all that is said on every stream, and the rule behind it: on the standard output, or to a file, as lines of
-    /// JSON, or as a page with a sequence diagram (.html), which is written at the end
+    /// JSON, or as a page with a sequence diagram (.html)
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     transcript: Option<String>,
 }
@@ -82,7 +82,7 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (recorder, writer) = args.transcript.as_deref().map(transcript::start).transpose()?.unzip();
+    let (recorder, writer) = args.transcript.as_deref().map(Writer::start).transpose()?.unzip();
     let mut server = Server::start(Config {
         transcript: recorder,
         grpc: args.grpc,
@@ -108,21 +108,23 @@ pub async fn run(args: ServeArgs) -> Result<()> {
     })
     .await?;
     report(&server, args.http);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        error = server.failed() => return Err(error.into()),
-    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => end(server, &mut terminate, &mut interrupt).await,
+        _ = interrupt.recv() => end(server, &mut terminate, &mut interrupt).await,
+        error = server.failed() => Err(error.into()),
+    };
+    // Whatever happened is in the transcript.
+    let written = match writer {
+        Some(writer) => writer.finish().await,
+        None => Ok(()),
+    };
+    ended.and(written)
+}
+
+async fn end(server: Server, terminate: &mut Signal, interrupt: &mut Signal) -> Result<()> {
     tracing::info!("shutting down; once more to end at once");
     tokio::select! {
-        ended = server.shutdown() => {
-            ended?;
-            // All streams have ended: what they recorded is soon written.
-            match writer {
-                Some(writer) => tokio::task::spawn_blocking(move || transcript::finish(writer)).await?,
-                None => Ok(()),
-            }
-        }
+        ended = server.shutdown() => Ok(ended?),
         _ = terminate.recv() => bail!("ended at once, before all connections had"),
         _ = interrupt.recv() => bail!("ended at once, before all connections had"),
     }

@@ -1,20 +1,20 @@
 //! Transcripts on the terminal and in files: `serve --transcript`, and `xds-server transcript`.
 
+use std::env;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
-use crate::observe::transcript::{Act, Entry, Recorder, What, line, page};
+use crate::observe::transcript::{Act, Entry, LEGEND, Recorded, Recorder, What, line, opening, read, row};
 
 /// Entries that may wait to be written.
 const WAITING: usize = 65_536;
-/// Entries that a page holds; a browser has trouble with more.
-const PAGE: usize = 50_000;
 
 /// Arguments of `xds-server transcript`.
 #[derive(Debug, Args)]
@@ -27,45 +27,12 @@ pub struct TranscriptArgs {
     html: Option<PathBuf>,
 }
 
-/// A transcript's file that cannot be read.
+/// A file that cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It cannot be opened.
-    #[error("{}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A line of it is no entry.
-    #[error("{}:{line}: {source}; a transcript is what `xds-server serve --transcript=FILE.ndjson` writes", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-}
-
-/// Reads a transcript.
-///
-/// # Errors
-/// When the file cannot be read, or a line of it is no entry.
-pub fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
-    let failed = |source| FileError::Open { path: path.to_owned(), source };
-    let lines = BufReader::new(File::open(path).map_err(failed)?).lines();
-    let mut entries = Vec::new();
-    for (at, text) in lines.enumerate() {
-        let text = text.map_err(failed)?;
-        if !text.trim().is_empty() {
-            let bad = |source| FileError::Line { path: path.to_owned(), line: at + 1, source };
-            entries.push(serde_json::from_str(&text).map_err(bad)?);
-        }
-    }
-    Ok(entries)
+#[error("cannot write {}: {source}; give a file in a folder that exists", path.display())]
+pub struct CreateError {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// Runs `xds-server transcript`.
@@ -74,93 +41,172 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, FileError> {
 /// When the transcript cannot be read, or the page cannot be written.
 pub fn run(args: &TranscriptArgs) -> Result<()> {
     let entries = read(&args.file)?;
-    match &args.html {
-        Some(out) => write_page(out, &entries),
-        None => entries.iter().try_for_each(|entry| Ok(writeln!(io::stdout(), "{}", line(entry))?)),
-    }
-}
-
-/// Where a transcript goes: `-` is the terminal, a file that ends in `.html` becomes a page, any other file gets a line
-/// of JSON an entry. What comes back records; the thread ends when nothing records any more.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn start(target: &str) -> Result<(Recorder, JoinHandle<Result<()>>)> {
-    let (recorder, entries) = Recorder::new(WAITING);
-    let path = PathBuf::from(target);
-    let writer: JoinHandle<Result<()>> = if target == "-" {
-        std::thread::spawn(move || print(entries))
-    } else {
-        let file = File::create(&path).with_context(|| path.display().to_string())?;
-        if path.extension().is_some_and(|end| end == "html") {
-            std::thread::spawn(move || collect(entries, &path))
-        } else {
-            std::thread::spawn(move || write_lines(entries, file))
-        }
+    let mut sink = match &args.html {
+        Some(out) => Sink::file(out, Form::Page)?,
+        None => Sink::terminal(),
     };
-    Ok((recorder, writer))
-}
-
-/// Waits until all is written.
-///
-/// # Errors
-/// When something could not be written.
-pub fn finish(writer: JoinHandle<Result<()>>) -> Result<()> {
-    writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn print(mut entries: mpsc::Receiver<Entry>) -> Result<()> {
-    let is_terminal = io::stdout().is_terminal();
-    while let Some(entry) = entries.blocking_recv() {
-        let text = line(&entry);
-        match colour(&entry.what).filter(|_| is_terminal) {
-            Some(colour) => writeln!(io::stdout(), "\x1b[{colour}m{text}\x1b[0m")?,
-            None => writeln!(io::stdout(), "{text}")?,
+    for entry in entries {
+        if !sink.put(&entry?)? {
+            return Ok(());
         }
     }
-    Ok(())
+    sink.flush().map(drop)
+}
+
+/// What writes a transcript while it is recorded.
+#[derive(Debug)]
+pub struct Writer {
+    task: JoinHandle<Result<()>>,
+    end: CancellationToken,
+}
+
+impl Writer {
+    /// Begins to write to `target`: `-` is the terminal, a file that ends in `.html` becomes a page, any other file gets
+    /// a line of JSON an entry.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn start(target: &str) -> Result<(Recorder, Self)> {
+        let path = Path::new(target);
+        let is_page = path.extension().is_some_and(|end| end == "html");
+        let sink = match target {
+            "-" => Sink::terminal(),
+            _ => Sink::file(path, if is_page { Form::Page } else { Form::Lines })?,
+        };
+        let (recorder, entries) = Recorder::new(WAITING);
+        let end = CancellationToken::new();
+        let ended = end.clone();
+        let task = spawn_blocking(move || {
+            let written = follow(entries, sink, &ended);
+            written.inspect_err(|error| tracing::error!("the transcript ends here: {error:#}"))
+        });
+        Ok((recorder, Self { task, end }))
+    }
+
+    /// Writes what was recorded so far, and ends.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub async fn finish(self) -> Result<()> {
+        self.end.cancel();
+        self.task.await?
+    }
+}
+
+/// Writes entries until there are no more, and after `end` those that wait.
+fn follow(mut entries: Recorded, mut sink: Sink, end: &CancellationToken) -> Result<()> {
+    let runtime = Handle::current();
+    let (mut is_closed, mut lost) = (false, 0);
+    loop {
+        let entry = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                entry = entries.next() => Some(entry),
+                () = end.cancelled(), if !is_closed => None,
+            }
+        });
+        match entry {
+            Some(Some(entry)) => {
+                if let What::Lost { entries } = entry.what {
+                    lost += entries;
+                }
+                if !sink.put(&entry)? || (entries.is_empty() && !sink.flush()?) {
+                    return Ok(());
+                }
+            }
+            Some(None) => break,
+            None => {
+                entries.close();
+                is_closed = true;
+            }
+        }
+    }
+    if lost > 0 {
+        tracing::warn!("the transcript lacks {lost} entries: they came faster than they were written");
+    }
+    sink.flush().map(drop)
+}
+
+/// How entries are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Text for people, in colour or not.
+    Text { colour: bool },
+    /// A line of JSON an entry.
+    Lines,
+    /// A page.
+    Page,
+}
+
+/// Where entries are written.
+struct Sink {
+    out: Box<dyn Write + Send>,
+    form: Form,
+    /// What comes before the first entry.
+    opening: Option<String>,
+    name: String,
+}
+
+impl Sink {
+    fn terminal() -> Self {
+        let colour = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        Self {
+            out: Box::new(BufWriter::new(io::stdout())),
+            form: Form::Text { colour },
+            opening: Some(format!("{LEGEND}\n")),
+            name: "the standard output".to_owned(),
+        }
+    }
+
+    fn file(path: &Path, form: Form) -> Result<Self> {
+        let file = File::create(path).map_err(|source| CreateError { path: path.to_owned(), source })?;
+        let opening = (form == Form::Page).then(opening);
+        Ok(Self { out: Box::new(BufWriter::new(file)), form, opening, name: path.display().to_string() })
+    }
+
+    /// Whether somebody still reads what is written.
+    fn put(&mut self, entry: &Entry) -> Result<bool> {
+        let text = match self.form {
+            Form::Text { colour } => {
+                let (text, code) = (line(entry), code(&entry.what));
+                if colour { format!("\x1b[{code}m{text}\x1b[0m\n") } else { text + "\n" }
+            }
+            Form::Lines => serde_json::to_string(entry)? + "\n",
+            Form::Page => row(entry)?,
+        };
+        let opening = self.opening.take().unwrap_or_default();
+        let written =
+            self.out.write_all(opening.as_bytes()).and_then(|()| self.out.write_all(text.as_bytes()));
+        self.done(written)
+    }
+
+    fn flush(&mut self) -> Result<bool> {
+        let opening = self.opening.take().unwrap_or_default();
+        let written = self.out.write_all(opening.as_bytes()).and_then(|()| self.out.flush());
+        self.done(written)
+    }
+
+    /// Who reads from a pipe may have seen enough.
+    fn done(&self, written: io::Result<()>) -> Result<bool> {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            written => written.map(|()| true).with_context(|| format!("cannot write to {}", self.name)),
+        }
+    }
 }
 
 /// The colour of an entry on a terminal.
-fn colour(what: &What) -> Option<u8> {
+fn code(what: &What) -> u8 {
     match what {
-        What::Request(request) => Some(match request.act {
-            Act::First | Act::Change => 34,
+        What::Request(request) => match request.act {
+            Act::First | Act::Change | Act::Aside => 36,
             Act::Ack => 32,
-            Act::Nack => 31,
+            Act::Nack | Act::Invalid => 31,
             Act::Stale => 33,
-        }),
-        What::Response(response) => (response.cause == "push").then_some(35),
-        What::Connected { .. } | What::Disconnected | What::Silent { .. } => Some(90),
-        What::Lost { .. } => Some(31),
+        },
+        What::Response(response) if response.cause == "push" => 35,
+        What::Response(_) => 0,
+        What::Lost { .. } => 31,
+        What::Begun { .. } | What::Connected { .. } | What::Disconnected | What::Silent { .. } => 90,
     }
-}
-
-fn write_lines(mut entries: mpsc::Receiver<Entry>, file: File) -> Result<()> {
-    let mut out = BufWriter::new(file);
-    while let Some(entry) = entries.blocking_recv() {
-        serde_json::to_writer(&mut out, &entry)?;
-        out.write_all(b"\n")?;
-        if entries.is_empty() {
-            out.flush()?;
-        }
-    }
-    Ok(out.flush()?)
-}
-
-fn collect(mut entries: mpsc::Receiver<Entry>, path: &Path) -> Result<()> {
-    let (mut kept, mut over) = (Vec::new(), 0_usize);
-    while let Some(entry) = entries.blocking_recv() {
-        if kept.len() < PAGE { kept.push(entry) } else { over += 1 }
-    }
-    if over > 0 {
-        tracing::warn!(
-            "the page holds the first {PAGE} entries; {over} came after them: write .ndjson for all"
-        );
-    }
-    write_page(path, &kept)
-}
-
-fn write_page(path: &Path, entries: &[Entry]) -> Result<()> {
-    std::fs::write(path, page(entries)?).with_context(|| path.display().to_string())
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use arcstr::ArcStr;
+use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::{Code, Status};
 use xdslab_mesh::NodeIdentity;
-use xdslab_protocol::{EventKind, Request, ResourceType, Response, Stream, Variant, Violation};
+use xdslab_protocol::{EventKind, Names, Request, ResourceType, Response, Stream, Variant, Violation};
 
 use super::debug::Caller;
 use super::encode::Pieces;
@@ -82,23 +83,47 @@ impl Conversation {
         message.take_node();
         let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
         let request = message.read(self.only.as_ref()).map_err(invalid)?;
+        let said = self.said(&request, bytes);
         if is_internal(&request.resource_type) {
+            if let (Some(tape), Some(said)) = (&mut self.tape, said) {
+                tape.aside(said);
+            }
             return Ok(Some(request));
         }
-        let said = self.tape.is_some().then(|| Said::new(&request, bytes));
-        self.stream.handle_request(request).map_err(invalid)?;
+        let handled = self.stream.handle_request(request);
         let events = self.events();
-        if let (Some(tape), Some(said)) = (&mut self.tape, said) {
-            tape.request(said, &events);
+        if let Some(said) = said {
+            let after = self.subscribed(said.kind());
+            if let Some(tape) = &mut self.tape {
+                match &handled {
+                    Ok(()) => tape.request(said, &events, after.as_ref()),
+                    Err(violation) => tape.invalid(said, violation),
+                }
+            }
         }
+        handled.map_err(invalid)?;
         Ok(None)
+    }
+
+    /// A request as the transcript has it, if one is kept.
+    fn said(&self, request: &Request, bytes: usize) -> Option<Said> {
+        self.tape.as_ref()?;
+        Some(Said::new(request, bytes, self.subscribed(&request.resource_type)))
+    }
+
+    fn subscribed(&self, kind: &ResourceType) -> Option<Names> {
+        self.stream.subscriptions().find(|s| s.resource_type == kind).map(|s| s.names)
     }
 
     /// Answers a request that is for no subscription.
     pub(super) async fn answer(&mut self, request: &Request, caller: Caller) -> Result<(), Status> {
         self.asides += 1;
         let nonce = format!("{}-{}-{}", request.resource_type, self.number, self.asides);
-        let message = internal::answer(&self.hub, caller, request, self.stream.variant(), nonce).await?;
+        let variant = self.stream.variant();
+        let message = internal::answer(&self.hub, caller, request, variant, nonce.clone()).await?;
+        if let Some(tape) = &mut self.tape {
+            tape.page(&request.resource_type, &nonce, message.iter().map(Bytes::len).sum());
+        }
         self.send(message).await
     }
 
@@ -125,11 +150,16 @@ impl Conversation {
         Ok(())
     }
 
-    /// What the stream has decided, told to everybody.
+    /// Tells everybody what the stream has decided, and returns it where a transcript is kept.
     fn events(&mut self) -> Vec<xdslab_protocol::Event> {
-        let events: Vec<_> = std::iter::from_fn(|| self.stream.poll_event()).collect();
-        events.iter().cloned().for_each(|event| self.note(event));
-        events
+        let mut kept = Vec::new();
+        while let Some(event) = self.stream.poll_event() {
+            if self.tape.is_some() {
+                kept.push(event.clone());
+            }
+            self.note(event);
+        }
+        kept
     }
 
     /// Told before it is sent: no ACK is ever seen before what it answers.
@@ -193,7 +223,7 @@ impl Conversation {
 
     /// What the client is subscribed to has changed.
     fn watched(&self, kind: &ResourceType) {
-        let names = self.stream.subscriptions().find(|s| s.resource_type == kind).map(|s| s.names);
+        let names = self.subscribed(kind);
         self.hub.note(self.number, kind, |status| status.names = names);
     }
 

@@ -14,8 +14,8 @@ use xdslab_mesh::Proxy;
 use xdslab_proto::Message;
 use xdslab_proto::tls::{Secret, secret::Type};
 use xdslab_protocol::{
-    Answer, Completeness, Demand, EventKind, NameSet, Push, Resource, ResourceSet, ResourceType, Semantics,
-    Stream, Violation,
+    Answer, Completeness, Demand, EventKind, NameSet, Names, Push, Resource, ResourceSet, ResourceType,
+    Semantics, Stream, Violation,
 };
 
 use super::conversation::{FAREWELL, Out, not_ready};
@@ -24,6 +24,7 @@ use super::node::identity;
 use super::secret;
 use super::wire::Wire;
 use crate::identity::{Account, Certificate, NodeClaim, Visitor};
+use crate::observe::transcript::{Said, Tape};
 use crate::observe::{Event, Happening};
 
 /// The workload's own certificate, as Istio's agent calls it (Istio: `pkg/security/security.go`, `WorkloadKeyCertResourceName`).
@@ -43,6 +44,8 @@ struct Secrets {
     /// Names that there is no secret for, and that were told of.
     unknown: NameSet,
     teller: Teller,
+    /// The stream's part of the transcript, if one is kept.
+    tape: Option<Tape>,
     out: Out,
 }
 
@@ -83,7 +86,9 @@ async fn serve<W: Wire>(
     let Some(mut first) = requests.message().await? else { return Ok(()) };
     let node = first.take_node().filter(|node| !node.id.is_empty());
     let node = node.ok_or_else(|| Status::invalid_argument("missing node information"))?;
-    let proxy = Proxy::parse(identity(node)).map_err(|e| Status::invalid_argument(e.to_string()))?;
+    let node = identity(node);
+    let told = hub.observers.recorder().is_some().then(|| node.clone());
+    let proxy = Proxy::parse(node).map_err(|e| Status::invalid_argument(e.to_string()))?;
     let number = hub.secret_streams.fetch_add(1, Ordering::Relaxed) + 1;
     let connection = arcstr::format!("{}-sds-{number}", proxy.id);
     let teller = Teller { hub: hub.clone(), connection, proxy: proxy.id.clone() };
@@ -99,6 +104,10 @@ async fn serve<W: Wire>(
     // A secret goes out when it is new, and nothing that the client holds is sent again: the protocol's own reading, for
     // Istio's agent, whose part this is, does not follow istiod's habits either.
     let stream = Stream::of_type(W::VARIANT, Semantics::Spec, ResourceType::Secret).with_nonce_salt(number);
+    let tape = hub.observers.recorder().zip(told.as_ref()).map(|(recorder, node)| {
+        let of = [&teller.connection, &teller.proxy];
+        Tape::begin(recorder, of, W::VARIANT, Some(&ResourceType::Secret), node)
+    });
     let secrets = Secrets {
         hub: hub.clone(),
         account,
@@ -108,6 +117,7 @@ async fn serve<W: Wire>(
         certificate: None,
         unknown: NameSet::EMPTY,
         teller,
+        tape,
         out: out.clone(),
     };
     secrets.run(first, requests).await
@@ -133,10 +143,16 @@ impl Secrets {
     }
 
     async fn request<W: Wire>(&mut self, mut message: W) -> Result<(), Status> {
+        let bytes = message.encoded_len();
         message.take_node();
         let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
         let request = message.read(Some(&ResourceType::Secret)).map_err(invalid)?;
+        let said = self.tape.as_ref().map(|_| Said::new(&request, bytes, self.subscribed()));
         self.stream.handle_request(request).map_err(invalid)?;
+        let (events, after) = (self.events(), self.subscribed());
+        if let (Some(tape), Some(said)) = (&mut self.tape, said) {
+            tape.request(said, &events, after.as_ref());
+        }
         self.drain().await
     }
 
@@ -215,22 +231,37 @@ impl Secrets {
     }
 
     async fn deliver(&mut self) -> Result<(), Status> {
-        while let Some(event) = self.stream.poll_event() {
-            if let EventKind::Nacked { nonce, detail } = event.kind {
-                let kind = ResourceType::Secret;
-                self.teller.tell(Happening::Nacked {
-                    kind,
-                    nonce,
-                    code: detail.code,
-                    message: detail.message,
-                });
-            }
+        let events = self.events();
+        if let Some(tape) = &mut self.tape {
+            events.iter().for_each(|event| tape.event(event));
         }
         while let Some(response) = self.stream.poll_response() {
             let pieces = self.hub.encoder.encode(&response, self.stream.variant())?;
+            if let Some(tape) = &mut self.tape {
+                tape.response(&response);
+            }
             self.out.send(Ok(pieces)).await.map_err(|_| Status::cancelled("the client is gone"))?;
         }
         Ok(())
+    }
+
+    fn subscribed(&self) -> Option<Names> {
+        self.stream.subscriptions().next().map(|s| s.names)
+    }
+
+    /// Tells of refusals, and returns what the stream has decided where a transcript is kept.
+    fn events(&mut self) -> Vec<xdslab_protocol::Event> {
+        let mut kept = Vec::new();
+        while let Some(event) = self.stream.poll_event() {
+            if self.tape.is_some() {
+                kept.push(event.clone());
+            }
+            if let EventKind::Nacked { nonce, detail } = event.kind {
+                let (kind, code, message) = (ResourceType::Secret, detail.code, detail.message);
+                self.teller.tell(Happening::Nacked { kind, nonce, code, message });
+            }
+        }
+        kept
     }
 }
 

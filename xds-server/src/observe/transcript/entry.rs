@@ -1,10 +1,15 @@
 //! One entry of a transcript, as it is written: a line of JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xdslab_protocol::Rule;
+
+/// Version of the format. A reader refuses others.
+pub const FORMAT: u32 = 1;
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,9 +19,15 @@ pub struct Entry {
     /// Milliseconds since the recording began.
     pub ms: f64,
     /// `<proxy>-<n>`: the stream. Empty for what concerns none.
-    pub connection: String,
+    #[serde(default, skip_serializing_if = "ArcStr::is_empty")]
+    pub connection: ArcStr,
     /// `name.namespace`. Empty for what concerns none.
-    pub proxy: String,
+    #[serde(default, skip_serializing_if = "ArcStr::is_empty")]
+    pub proxy: ArcStr,
+    /// Its place among the entries of its stream, from 1; 0 for what concerns none. Where a number is missing, entries
+    /// were lost.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n: u64,
     /// What happened.
     #[serde(flatten)]
     pub what: What,
@@ -26,6 +37,15 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
+    /// The server began to serve, and to record.
+    Begun {
+        /// Version of this format: [`FORMAT`].
+        format: u32,
+        /// The server and its version.
+        server: String,
+        /// Whose reading of the protocol its streams follow: `istiod` or `spec`.
+        semantics: String,
+    },
     /// A client opened a stream.
     Connected {
         /// The variant of the protocol that it speaks.
@@ -46,7 +66,7 @@ pub enum What {
         #[serde(rename = "type")]
         kind: String,
         /// Why it had been generated.
-        cause: String,
+        cause: Cow<'static, str>,
         /// The rule that kept it back.
         rule: RuleText,
     },
@@ -80,9 +100,26 @@ pub struct Node {
     /// Its metadata.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub metadata: Value,
+    /// Where it says that it is; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locality: Option<Place>,
     /// Extensions that it knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extensions: Vec<String>,
+    pub extensions: Vec<ArcStr>,
+}
+
+/// A locality.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Region.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// Zone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
+    /// Subzone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subzone: String,
 }
 
 /// What a request does.
@@ -97,8 +134,12 @@ pub enum Act {
     Nack,
     /// It answers a response that is not the last one.
     Stale,
-    /// It changes its subscription and answers nothing.
+    /// It changes its subscription, or repeats it, and answers nothing.
     Change,
+    /// It asks for a page of the server, and subscribes to nothing.
+    Aside,
+    /// It breaks the protocol, and ends the stream.
+    Invalid,
 }
 
 /// A request.
@@ -113,31 +154,31 @@ pub struct Request {
     pub act: Act,
     /// SotW: `resource_names`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<String>,
+    pub names: Vec<ArcStr>,
     /// Delta: `resource_names_subscribe`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub subscribe: Vec<String>,
+    pub subscribe: Vec<ArcStr>,
     /// Delta: `resource_names_unsubscribe`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unsubscribe: Vec<String>,
+    pub unsubscribe: Vec<ArcStr>,
     /// Delta: `initial_resource_versions`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub held: BTreeMap<String, String>,
+    pub held: BTreeMap<ArcStr, ArcStr>,
     /// Names that are new to its subscription; `*` for everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub added: Vec<String>,
+    pub added: Vec<ArcStr>,
     /// Names that its subscription no longer has; `*` for everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub removed: Vec<String>,
+    pub removed: Vec<ArcStr>,
     /// SotW: `version_info`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// `response_nonce`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub nonce: String,
-    /// What the client found wrong, in a NACK.
+    /// What the client found wrong, in a NACK; what the server did, in a request that breaks the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<Refusal>,
     /// Length of the message.
     pub bytes: usize,
     /// The rules that decided what becomes of it.
@@ -153,42 +194,53 @@ pub struct Response {
     /// URL of the type.
     pub type_url: String,
     /// Names of its resources.
-    pub added: Vec<String>,
+    pub added: Vec<ArcStr>,
     /// Delta: `removed_resources`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub removed: Vec<String>,
+    pub removed: Vec<ArcStr>,
     /// `version_info` or `system_version_info`.
-    pub version: String,
+    pub version: ArcStr,
     /// Its nonce.
-    pub nonce: String,
+    pub nonce: ArcStr,
     /// Sum of its resources' lengths.
     pub bytes: usize,
-    /// Why: `request`, `subscribe`, `push`, `warming` and so on.
-    pub cause: String,
-    /// Of a push, what changed: istiod's words, and `Kind/namespace/name`.
+    /// Why: `request`, `reconnect`, `subscribe`, `unsubscribe`, `push`, `warming`, `retry`, `renewal` or `aside`.
+    pub cause: Cow<'static, str>,
+    /// What a push was made for: istiod's words, and what changed as `Kind/namespace/name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub because: Vec<String>,
-    /// The rule that decided.
-    pub rule: RuleText,
+    pub because: Vec<ArcStr>,
+    /// The rule that decided; none for an aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleText>,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// gRPC status code.
+    pub code: i32,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// A rule, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleText {
     /// `R5`.
-    pub number: String,
+    pub number: Cow<'static, str>,
     /// The rule in a few words.
-    pub title: String,
-    /// Where it is written.
-    pub source: String,
+    pub title: Cow<'static, str>,
+    /// Where it is written: a section of Envoy's documentation, or istiod's function.
+    pub source: Cow<'static, str>,
 }
 
 impl From<Rule> for RuleText {
     fn from(rule: Rule) -> Self {
-        Self {
-            number: rule.number().to_owned(),
-            title: rule.title().to_owned(),
-            source: rule.source().to_owned(),
-        }
+        Self { number: rule.number().into(), title: rule.title().into(), source: rule.source().into() }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

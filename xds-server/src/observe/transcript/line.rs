@@ -1,68 +1,107 @@
 //! An entry as a line for people.
 
-use super::{Act, Entry, Request, Response, RuleText, What};
+use super::{Act, Dialect, Entry, Request, Response, RuleText, What};
 
 /// Names that a line shows; the others are counted.
-const SHOWN: usize = 3;
+const SHOWN: usize = 2;
+/// Columns of what was said, before the rule.
+const SAID: usize = 58;
 
-/// The entry in one line. `->` is what the client says, `<-` what the server says.
+/// What the columns and words mean: printed above the first line.
+pub const LEGEND: &str = "   time (ms)  proxy                       -> it says, <- the server says                                 the rule behind it";
+
+/// The entry in one line: time, proxy, `->` what the client says or `<-` what the server says, and the rule.
 pub fn line(entry: &Entry) -> String {
     let Entry { ms, proxy, what, .. } = entry;
-    let said = match what {
-        What::Connected { variant, only, node } => {
-            let only = only.as_ref().map_or_else(String::new, |only| format!(", {only} alone"));
-            format!("** connected: {variant:?}{only}, {}", node.id)
+    let (arrow, said, rule) = match what {
+        What::Begun { server, semantics, .. } => ("**", format!("{server} serves as {semantics} does"), None),
+        What::Connected { variant, only, .. } => {
+            let only = only.as_deref().unwrap_or("ADS");
+            let variant = match variant {
+                Dialect::Sotw => "state of the world",
+                Dialect::Delta => "delta",
+            };
+            ("**", format!("opens a stream: {only}, {variant}"), None)
         }
-        What::Request(request) => format!("-> {}", said_by_client(request)),
-        What::Response(response) => format!("<- {}", said_by_server(response)),
-        What::Silent { kind, cause, rule } => format!("   {kind:<4} nothing ({cause})  [{}]", short(rule)),
-        What::Disconnected => "** disconnected".to_owned(),
-        What::Lost { entries } => {
-            format!("** {entries} entries were lost: they came faster than they were written")
+        What::Request(request) => ("->", said_by_client(request), Some(rules(&request.rules))),
+        What::Response(response) => ("<-", said_by_server(response), response.rule.as_ref().map(short)),
+        What::Silent { kind, cause, rule } => {
+            ("  ", format!("{kind:<4} nothing to send ({})", why(cause)), Some(short(rule)))
         }
+        What::Disconnected => ("**", "stream ended".to_owned(), None),
+        What::Lost { entries } => ("**", format!("{entries} entries lost: written too slowly"), None),
     };
-    format!("{ms:>11.3}  {proxy:<32} {said}")
+    let rule = rule.unwrap_or_default();
+    format!("{ms:>12.3}  {proxy:<26}  {arrow} {said:<SAID$}  {rule}").trim_end().to_owned()
 }
 
 fn said_by_client(request: &Request) -> String {
-    let act = match request.act {
-        Act::First => "first",
+    let Request { kind, act, added, removed, error, nonce, .. } = request;
+    let mut said = format!("{kind:<4} ");
+    said += match act {
+        Act::First => "first request",
         Act::Ack => "ACK",
         Act::Nack => "NACK",
-        Act::Stale => "stale",
-        Act::Change => "",
+        Act::Stale => "answers an old response",
+        Act::Change => "changes",
+        Act::Aside => "asks for a page",
+        Act::Invalid => "breaks the protocol",
     };
-    let mut line = format!("{:<4} {act:<5}", request.kind);
-    for (sign, names) in [('+', &request.added), ('-', &request.removed)] {
+    if matches!(act, Act::Ack | Act::Nack | Act::Stale) {
+        said += &format!(" {}", tail(nonce));
+    }
+    if let Some(error) = error {
+        said += &format!(": {}", error.message);
+    }
+    for (sign, names) in [('+', added), ('-', removed)] {
         if !names.is_empty() {
-            line += &format!(" {sign}{}", listed(names));
+            said += &format!(" {sign} {}", listed(names));
         }
     }
-    if let Some(error) = &request.error {
-        line += &format!(" {error:?}");
-    }
-    if !request.nonce.is_empty() {
-        line += &format!(" nonce {}", tail(&request.nonce));
-    }
-    let rules: Vec<_> = request.rules.iter().map(short).collect();
-    format!("{line}  [{}]", rules.join("; "))
+    said
 }
 
 fn said_by_server(response: &Response) -> String {
-    let mut line = format!("{:<4} {:<5} {}", response.kind, response.added.len(), listed(&response.added));
-    if !response.removed.is_empty() {
-        line += &format!(" -{}", listed(&response.removed));
-    }
-    let because = match response.because.as_slice() {
-        [] => response.cause.clone(),
-        because => format!("{}: {}", response.cause, listed(because)),
+    let Response { kind, added, removed, bytes, cause, because, nonce, .. } = response;
+    let resources = match added.as_slice() {
+        [] => String::new(),
+        [name] => format!(" {name}"),
+        names => format!(" {} resources", names.len()),
     };
-    let (bytes, nonce, rule) = (response.bytes, tail(&response.nonce), short(&response.rule));
-    format!("{line} {bytes} B nonce {nonce} ({because})  [{rule}]")
+    let removed = if removed.is_empty() { String::new() } else { format!(" - {}", listed(removed)) };
+    let because = if because.is_empty() { String::new() } else { format!(": {}", listed(because)) };
+    let (nonce, size, why) = (tail(nonce), size(*bytes), why(cause));
+    format!("{kind:<4} {nonce}{resources}{removed}, {size} ({why}{because})")
+}
+
+/// The cause in a learner's words.
+fn why(cause: &str) -> &str {
+    match cause {
+        "request" => "asked for",
+        "reconnect" => "back with what it held",
+        "subscribe" => "names asked for",
+        "unsubscribe" => "names given up",
+        "warming" => "clusters warm",
+        "retry" => "the rest of what was refused",
+        other => other,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people to read")]
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        1000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+fn rules(rules: &[RuleText]) -> String {
+    rules.iter().map(short).collect::<Vec<_>>().join("; ")
 }
 
 fn short(rule: &RuleText) -> String {
-    format!("{} {}", rule.number, rule.title)
+    format!("{:<3} {}", rule.number, rule.title)
 }
 
 /// The part of a nonce that tells it from others.
@@ -70,8 +109,12 @@ fn tail(nonce: &str) -> &str {
     nonce.rsplit('/').next().unwrap_or(nonce)
 }
 
-fn listed(names: &[String]) -> String {
-    let mut line = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let shown = names.iter().take(SHOWN).map(|name| match name.as_ref() {
+        "*" => "everything",
+        name => name,
+    });
+    let mut line = shown.collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         line += &format!(" and {} more", names.len() - SHOWN);
     }

@@ -3,13 +3,15 @@
 //! Nothing is recorded, and nothing of it made, unless somebody asks for it.
 
 mod entry;
-mod html;
+mod file;
 mod line;
+mod page;
 mod recorder;
 mod tape;
 
-pub use entry::{Act, Dialect, Entry, Node, Request, Response, RuleText, What};
-pub use html::page;
-pub use line::line;
-pub use recorder::Recorder;
+pub use entry::{Act, Dialect, Entry, FORMAT, Node, Place, Refusal, Request, Response, RuleText, What};
+pub use file::{ReadError, read};
+pub use line::{LEGEND, line};
+pub use page::{opening, row};
+pub use recorder::{Recorded, Recorder};
 pub(crate) use tape::{Said, Tape};
