@@ -1,22 +1,23 @@
-//! A transcript is recorded while a client talks to a server, and played to others.
+//! A transcript is recorded while clients talk to a server, and played to others.
 
+use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use xdslab_mesh::object::{Reading, read};
 use xdslab_mesh::{Change, ChangeSet};
 use xdslab_proto::core::Node;
 use xdslab_proto::discovery::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xdslab_proto::rpc::Status as RpcStatus;
-use xdslab_server::observe::transcript::{Entry, Recorder, What};
+use xdslab_server::observe::transcript::{Entry, Recorded, Recorder, What};
 use xdslab_server::{Config, Server};
-use xdslab_sim::replay::{Options, Outcome, replay, scripts};
-use xdslab_sim::wire::{Delta, Kind, Service, Sotw, Stream, connect};
+use xdslab_sim::replay::{Choice, Cut, Options, Outcome, Script, replay};
+use xdslab_sim::wire::{Delta, Kind, Service, Sotw, Stream, Variant, connect};
 
 const DEADLINE: Duration = Duration::from_secs(10);
-const OPTIONS: Options = Options { wait: Duration::from_secs(2), pushes: false };
+const OPTIONS: Options = Options { wait: Duration::from_secs(5), quiet: Duration::from_millis(200) };
 
 fn service(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "default"},
@@ -26,7 +27,7 @@ fn service(name: &str) -> Value {
 async fn server(services: &[&str], transcript: Option<Recorder>) -> Server {
     let server = Server::start(Config { transcript, ..Config::default() }).await.expect("it starts");
     server.apply(changes(services)).await;
-    server.synced().await;
+    timeout(DEADLINE, server.synced()).await.expect("in time");
     server
 }
 
@@ -38,109 +39,205 @@ fn changes(services: &[&str]) -> ChangeSet {
     services.iter().map(change).collect()
 }
 
-fn node() -> Option<Node> {
-    Some(Node { id: "sidecar~10.0.0.9~a.default~default.svc.cluster.local".into(), ..Node::default() })
+fn node(name: &str) -> Option<Node> {
+    Some(Node { id: format!("sidecar~10.0.0.9~{name}.default~default.svc.cluster.local"), ..Node::default() })
 }
 
 fn cluster(name: &str) -> String {
     format!("outbound|80||{name}.default.svc.cluster.local")
 }
 
-/// All entries until the stream ends.
-async fn recorded(mut entries: mpsc::Receiver<Entry>) -> Vec<Entry> {
-    let mut all = Vec::new();
-    loop {
-        let entry = timeout(DEADLINE, entries.recv()).await.expect("in time").expect("still recording");
-        let is_end = entry.what == What::Disconnected;
-        all.push(entry);
-        if is_end {
-            return all;
-        }
-    }
+async fn open<V: Variant>(server: &Server, service: Service, first: V::Request) -> Stream<V> {
+    let channel = connect(&server.grpc_addr().to_string()).await.expect("it listens");
+    Stream::open(channel, service, first).await.expect("a stream")
 }
 
-async fn played(entries: &[Entry], services: &[&str]) -> Outcome {
+async fn hear<V: Variant>(stream: &mut Stream<V>) -> V::Response {
+    timeout(DEADLINE, stream.hear()).await.expect("in time").expect("no error").expect("a response")
+}
+
+/// Half-closes, and waits for the end.
+async fn leave<V: Variant>(mut stream: Stream<V>) {
+    stream.half_close();
+    while timeout(DEADLINE, stream.hear()).await.expect("in time").expect("no error").is_some() {}
+}
+
+/// All entries until so many streams have ended.
+async fn recorded(mut entries: Recorded, streams: usize) -> Vec<Entry> {
+    let (mut all, mut ended) = (Vec::new(), 0);
+    while ended < streams {
+        let entry = timeout(DEADLINE, entries.next()).await.expect("in time").expect("still recording");
+        ended += usize::from(entry.what == What::Disconnected);
+        all.push(entry);
+    }
+    all
+}
+
+fn script(entries: &[Entry], choice: Choice) -> Script {
+    let mut script = Script::new(choice);
+    entries.iter().cloned().for_each(|entry| script.take(entry));
+    script
+}
+
+async fn played(script: &Script, services: &[&str]) -> Outcome {
     let other = server(services, None).await;
-    let channel = connect(&other.grpc_addr().to_string()).await.expect("it listens");
-    let scripts = scripts(entries);
-    assert_eq!(scripts.len(), 1);
-    let outcome = replay(channel, &scripts[0], OPTIONS).await.expect("it is served");
+    let outcome = replay(&other.grpc_addr().to_string(), script, OPTIONS).await.expect("it is served");
     other.shutdown().await.expect("it ends");
     outcome
 }
 
-#[tokio::test]
-async fn a_delta_stream_is_played_again() {
+/// A delta client: ACK, NACK, a stale nonce, one name given up, and a push.
+async fn delta_session() -> Vec<Entry> {
     let (recorder, entries) = Recorder::new(1024);
-    let first = server(&["one", "two"], Some(recorder)).await;
-    let channel = connect(&first.grpc_addr().to_string()).await.expect("it listens");
-    let asked = DeltaDiscoveryRequest {
-        node: node(),
-        type_url: Kind::Cluster.type_url().into(),
-        ..Default::default()
-    };
-    let mut stream = Stream::<Delta>::open(channel, Service::Aggregated, asked).await.expect("a stream");
-    let clusters = stream.hear().await.expect("no error").expect("clusters");
-    let ack = |nonce: &str, kind: Kind| DeltaDiscoveryRequest {
+    let server = server(&["one", "two"], Some(recorder)).await;
+    let say = |kind: Kind, nonce: &str| DeltaDiscoveryRequest {
         type_url: kind.type_url().into(),
         response_nonce: nonce.into(),
         ..Default::default()
     };
-    stream.say(ack(&clusters.nonce, Kind::Cluster)).await;
-    let subscribe = vec![cluster("one"), cluster("two")];
-    let wanted = DeltaDiscoveryRequest { resource_names_subscribe: subscribe, ..ack("", Kind::Endpoint) };
-    stream.say(wanted).await;
-    let endpoints = stream.hear().await.expect("no error").expect("endpoints");
-    let refusal = RpcStatus { code: 3, message: "no".into(), ..RpcStatus::default() };
-    stream
-        .say(DeltaDiscoveryRequest { error_detail: Some(refusal), ..ack(&endpoints.nonce, Kind::Endpoint) })
-        .await;
-    first.apply(changes(&["three"])).await;
-    stream.hear().await.expect("no error").expect("a push");
-    stream.half_close();
-    while stream.hear().await.expect("no error").is_some() {}
-    let entries = recorded(entries).await;
-    first.shutdown().await.expect("it ends");
-
-    let again = played(&entries, &["one", "two"]).await;
-    assert_eq!((again.equal, again.difference), (2, None));
-    assert!(again.until.is_some(), "the mesh changed while it was recorded");
-    let other = played(&entries, &["one"]).await.difference.expect("a difference");
-    assert_eq!(other.step, 2);
-    let told = other.to_string();
-    assert!(told.contains("-outbound|80||two.default.svc.cluster.local"), "{told}");
+    let first = DeltaDiscoveryRequest { node: node("a"), ..say(Kind::Cluster, "") };
+    let mut stream = open::<Delta>(&server, Service::Aggregated, first).await;
+    let clusters = hear(&mut stream).await;
+    stream.say(say(Kind::Cluster, &clusters.nonce)).await;
+    let resource_names_subscribe = vec![cluster("one"), cluster("two")];
+    stream.say(DeltaDiscoveryRequest { resource_names_subscribe, ..say(Kind::Endpoint, "") }).await;
+    let endpoints = hear(&mut stream).await;
+    let error_detail = Some(RpcStatus { code: 3, message: "no".into(), ..RpcStatus::default() });
+    stream.say(DeltaDiscoveryRequest { error_detail, ..say(Kind::Endpoint, &endpoints.nonce) }).await;
+    stream.say(say(Kind::Endpoint, "never/heard")).await;
+    let resource_names_unsubscribe = vec![cluster("two")];
+    stream.say(DeltaDiscoveryRequest { resource_names_unsubscribe, ..say(Kind::Endpoint, "") }).await;
+    stream.say(say(Kind::Listener, "")).await;
+    hear(&mut stream).await;
+    server.apply(changes(&["three"])).await;
+    hear(&mut stream).await;
+    leave(stream).await;
+    let entries = recorded(entries, 1).await;
+    server.shutdown().await.expect("it ends");
+    entries
 }
 
 #[tokio::test]
-async fn a_sotw_stream_is_played_again() {
+async fn a_delta_stream_is_played_again() {
+    let entries = delta_session().await;
+    let script = script(&entries, Choice::default());
+    assert!(matches!(script.roles[0].cut, Some(Cut::Push(_))), "the mesh changed while it was recorded");
+    let again = played(&script, &["one", "two"]).await;
+    assert_eq!(again, Outcome { requests: 7, equal: 3, difference: None });
+
+    let difference = played(&script, &["one"]).await.difference.expect("a difference");
+    assert_eq!(difference.step, 3, "connected, asked, answered");
+    let told = difference.to_string();
+    assert!(told.contains("only recorded: outbound|80||two.default.svc.cluster.local"), "{told}");
+}
+
+#[tokio::test]
+async fn pushes_are_waited_for_if_asked_for() {
+    let entries = delta_session().await;
+    let script = script(&entries, Choice { pushes: true, ..Choice::default() });
+    assert_eq!(script.roles[0].cut, None);
+    let other = server(&["one", "two"], None).await;
+    let mut told = other.events();
+    let address = other.grpc_addr().to_string();
+    let change = async {
+        // The last thing that is said before the push is about listeners.
+        while !format!("{:?}", told.recv().await.expect("an event").what).contains("kind: Listener") {}
+        other.apply(changes(&["three"])).await;
+    };
+    let (outcome, ()) = tokio::join!(replay(&address, &script, OPTIONS), change);
+    let outcome = outcome.expect("it is served");
+    assert_eq!(outcome.difference, None);
+    assert!(outcome.equal > 3, "{outcome:?}");
+}
+
+/// A SotW client with a stream for clusters and one for endpoints.
+async fn sotw_session() -> Vec<Entry> {
     let (recorder, entries) = Recorder::new(1024);
-    let first = server(&["one"], Some(recorder)).await;
-    let channel = connect(&first.grpc_addr().to_string()).await.expect("it listens");
-    let asked =
-        DiscoveryRequest { node: node(), type_url: Kind::Cluster.type_url().into(), ..Default::default() };
-    let mut stream = Stream::<Sotw>::open(channel, Service::Aggregated, asked).await.expect("a stream");
-    let clusters = stream.hear().await.expect("no error").expect("clusters");
-    stream
-        .say(DiscoveryRequest {
-            type_url: clusters.type_url.clone(),
-            version_info: clusters.version_info.clone(),
-            response_nonce: clusters.nonce.clone(),
-            ..Default::default()
-        })
-        .await;
-    let names = vec![cluster("one")];
-    let wanted = DiscoveryRequest {
-        type_url: Kind::Endpoint.type_url().into(),
-        resource_names: names,
+    let server = server(&["one"], Some(recorder)).await;
+    let say = |kind: Kind, resource_names: Vec<String>| DiscoveryRequest {
+        node: node("b"),
+        type_url: kind.type_url().into(),
+        resource_names,
         ..Default::default()
     };
-    stream.say(wanted).await;
-    stream.hear().await.expect("no error").expect("endpoints");
-    stream.half_close();
-    while stream.hear().await.expect("no error").is_some() {}
-    let entries = recorded(entries).await;
-    first.shutdown().await.expect("it ends");
-    assert_eq!(played(&entries, &["one"]).await, Outcome { equal: 2, until: None, difference: None });
-    let other = played(&entries, &["one", "two"]).await.difference.expect("a difference");
-    assert!(other.to_string().contains("+outbound|80||two"), "{other}");
+    let mut clusters = open::<Sotw>(&server, Service::Of(Kind::Cluster), say(Kind::Cluster, vec![])).await;
+    let answer = hear(&mut clusters).await;
+    let first = say(Kind::Endpoint, vec![cluster("one")]);
+    let mut endpoints = open::<Sotw>(&server, Service::Of(Kind::Endpoint), first).await;
+    let hosts = hear(&mut endpoints).await;
+    let ack = |to: &xdslab_sim::wire::SotwResponse, resource_names| DiscoveryRequest {
+        type_url: to.type_url.clone(),
+        version_info: to.version_info.clone(),
+        response_nonce: to.nonce.clone(),
+        resource_names,
+        ..Default::default()
+    };
+    clusters.say(ack(&answer, vec![])).await;
+    endpoints.say(ack(&hosts, vec![cluster("one")])).await;
+    leave(clusters).await;
+    leave(endpoints).await;
+    let entries = recorded(entries, 2).await;
+    server.shutdown().await.expect("it ends");
+    entries
+}
+
+#[tokio::test]
+async fn sotw_streams_of_one_type_are_played_together() {
+    let entries = sotw_session().await;
+    let all = script(&entries, Choice::default());
+    assert_eq!(all.roles.len(), 2);
+    assert_eq!(played(&all, &["one"]).await, Outcome { requests: 4, equal: 2, difference: None });
+    let difference = played(&all, &["one", "two"]).await.difference.expect("a difference");
+    let told = difference.to_string();
+    assert!(told.contains("only from the server: outbound|80||two"), "{told}");
+
+    let nobody = Choice { proxy: Some("c.default".into()), ..Choice::default() };
+    assert!(script(&entries, nobody).steps.is_empty());
+}
+
+#[tokio::test]
+async fn more_than_was_recorded_is_a_difference_and_what_was_lost_is_not_played() {
+    let mut entries = sotw_session().await;
+    let heard = entries.iter().position(|entry| matches!(entry.what, What::Response(_)));
+    entries.truncate(heard.expect("a response"));
+    let difference = played(&script(&entries, Choice::default()), &["one"]).await.difference;
+    let difference = difference.expect("a response that was not recorded");
+    assert_eq!(difference.expected, None, "{difference}");
+
+    let mut entries = sotw_session().await;
+    let asked = entries.iter().position(|entry| matches!(entry.what, What::Request(_)));
+    entries.remove(asked.expect("a request"));
+    let script = script(&entries, Choice { proxy: Some("b.default".into()), pushes: false });
+    assert_eq!((script.roles[0].cut, script.roles[1].cut), (Some(Cut::Lost(1)), None));
+}
+
+#[tokio::test]
+async fn the_command_ends_with_0_1_or_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("t.ndjson");
+    let entries = sotw_session().await;
+    let lines: Vec<_> = entries.iter().map(|e| serde_json::to_string(e).expect("JSON")).collect();
+    fs::write(&file, lines.join("\n") + "\n").expect("written");
+    let run = async |file: std::path::PathBuf, address: String| {
+        let command = move || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_sim"));
+            command.arg("replay").arg(file).args(["--server", &address]).output().expect("it runs")
+        };
+        let output = tokio::task::spawn_blocking(command).await.expect("it ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let (same, other) = (server(&["one"], None).await, server(&["one", "two"], None).await);
+    let (code, told) = run(file.clone(), same.grpc_addr().to_string()).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("2 streams: 4 requests sent, 2 responses as recorded\nno difference"), "{told}");
+    let (code, told) = run(file.clone(), other.grpc_addr().to_string()).await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("b.default-1, entry 3: the server differs"), "{told}");
+    let (code, told) = run(folder.path().join("none"), other.grpc_addr().to_string()).await;
+    assert_eq!(code, Some(2), "{told}");
+    let (gone, _) = (same.grpc_addr().to_string(), same.shutdown().await.expect("it ends"));
+    let (code, told) = run(file, gone).await;
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("nobody serves xDS on"), "{told}");
 }

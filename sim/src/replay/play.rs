@@ -1,100 +1,112 @@
-//! Plays one stream to a server.
+//! Plays a script to a server.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::time::timeout;
-use tonic::Status;
-use tonic::transport::Channel;
-use xdslab_server::observe::transcript::{Dialect, Response};
+use tokio::time::sleep;
+use xdslab_server::observe::transcript::Response;
 
-use super::speech::{Dictionary, Heard, Speech};
+use super::actor::{Actor, PlayError};
+use super::script::Line;
 use super::{Difference, Message, Script, Step};
-use crate::wire::{Delta, Kind, Service, Sotw, Stream};
 
-/// How a transcript is played.
+/// How a script is played.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// How long a response may take.
     pub wait: Duration,
-    /// Whether to wait for what was pushed because the mesh changed, too. Somebody must change it again, then.
-    pub pushes: bool,
+    /// How long nothing more must come at the end.
+    pub quiet: Duration,
 }
 
-/// How it went with one stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How it went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
+    /// Requests that were said.
+    pub requests: usize,
     /// Responses that were as recorded.
     pub equal: usize,
-    /// The step, from 1, of the first response that a change of the mesh had caused: what follows was not played.
-    pub until: Option<usize>,
-    /// The first difference, if there is one.
+    /// The first difference, if there is one: nothing after it was played.
     pub difference: Option<Difference>,
 }
 
-/// Plays a stream to its end, or to the first difference.
+/// Plays all streams together, message by message as they were recorded, to the end or the first difference. Each has a
+/// connection of its own. `server` is `HOST:PORT`.
+///
+/// A request goes out when all that was recorded before it, on any stream, has been said and heard: what a stream is told
+/// may depend on others of the same proxy.
 ///
 /// # Errors
-/// When the server refuses the stream.
-pub async fn replay(channel: Channel, script: &Script, options: Options) -> Result<Outcome, Status> {
-    match script.dialect {
-        Dialect::Sotw => play::<Sotw>(channel, script, options).await,
-        Dialect::Delta => play::<Delta>(channel, script, options).await,
-    }
-}
-
-async fn play<V: Speech>(channel: Channel, script: &Script, options: Options) -> Result<Outcome, Status> {
-    let mut outcome = Outcome { equal: 0, until: None, difference: None };
-    let mut steps = script.steps.iter().enumerate();
-    let Some((_, Step::Say(first))) = steps.next() else { return Ok(outcome) };
-    let mut words = Dictionary::default();
-    let first = V::request(first, Some(&script.node), &words);
-    let mut stream = Stream::<V>::open(channel, service(script.only.as_deref()), first).await?;
-    for (at, step) in steps {
-        let recorded = match step {
-            Step::Say(request) => {
-                stream.say(V::request(request, None, &words)).await;
+/// When nobody listens, or the server refuses a stream.
+pub async fn replay(server: &str, script: &Script, options: Options) -> Result<Outcome, PlayError> {
+    let mut outcome = Outcome::default();
+    let mut actors: Vec<Option<Actor>> =
+        script.roles.iter().map(|role| Some(Actor::of(role.dialect))).collect();
+    for Step { role: place, n, line } in &script.steps {
+        let role = &script.roles[*place];
+        let Some(actor) = &mut actors[*place] else { continue };
+        let (expected, got) = match line {
+            Line::Say(request) => {
+                actor.say(server, role, request).await?;
+                outcome.requests += 1;
                 continue;
             }
-            Step::Hear(recorded) => recorded,
+            Line::Hear(recorded) => {
+                let expected = message(recorded);
+                let got = actor.hear(recorded, options.wait).await;
+                if got.as_ref() == Ok(&expected) {
+                    outcome.equal += 1;
+                    continue;
+                }
+                (Some(expected), got)
+            }
+            Line::Leave => {
+                let more = actor.has_heard().await;
+                actors[*place] = None;
+                let Some(more) = more else { continue };
+                (None, Ok(more))
+            }
         };
-        if recorded.cause == "push" && !options.pushes {
-            outcome.until = Some(at + 1);
-            break;
-        }
-        let expected = message(recorded);
-        match hear(&mut stream, options.wait).await {
-            Ok(heard) if heard.message == expected => {
-                words.learn(&recorded.nonce, &heard.nonce);
-                words.learn(&recorded.version, &heard.version);
-                outcome.equal += 1;
-            }
-            other => {
-                let (connection, got) = (script.connection.clone(), other.map(|heard| heard.message));
-                outcome.difference = Some(Difference { connection, step: at + 1, expected, got });
-                break;
-            }
-        }
+        let connection = role.connection.clone();
+        outcome.difference = Some(Difference { connection, step: *n, expected, got });
+        return Ok(outcome);
     }
+    outcome.difference = more(script, actors, options.quiet).await;
     Ok(outcome)
 }
 
-async fn hear<V: Speech>(stream: &mut Stream<V>, wait: Duration) -> Result<Heard, String> {
-    match timeout(wait, stream.hear()).await {
-        Err(_) => Err(format!("nothing within {wait:?}")),
-        Ok(Ok(None)) => Err("the end of the stream".to_owned()),
-        Ok(Err(status)) => Err(format!("the end of the stream: {status}")),
-        Ok(Ok(Some(response))) => Ok(V::heard(response)),
+/// What a server says after all has been said, on streams that were played to the end of the transcript.
+async fn more(script: &Script, actors: Vec<Option<Actor>>, quiet: Duration) -> Option<Difference> {
+    let mut open: Vec<_> = script
+        .roles
+        .iter()
+        .zip(actors)
+        .filter(|(role, _)| role.cut.is_none())
+        .filter_map(|(role, actor)| Some((role, actor?)))
+        .collect();
+    if open.is_empty() {
+        return None;
     }
+    sleep(quiet).await;
+    for (role, actor) in &mut open {
+        if let Some(more) = actor.has_heard().await {
+            let step =
+                script.steps.iter().rfind(|step| script.roles[step.role].connection == role.connection);
+            return Some(Difference {
+                connection: role.connection.clone(),
+                step: step.map_or(0, |step| step.n),
+                expected: None,
+                got: Ok(more),
+            });
+        }
+    }
+    None
 }
 
 fn message(recorded: &Response) -> Message {
-    let set = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
-    let type_url = recorded.type_url.clone();
-    Message { type_url, added: set(&recorded.added), removed: set(&recorded.removed) }
-}
-
-fn service(only: Option<&str>) -> Service {
-    let of = |short: &str| Kind::ALL.into_iter().find(|kind| kind.short() == short);
-    only.and_then(of).map_or(Service::Aggregated, Service::Of)
+    let Response { type_url, added, removed, .. } = recorded;
+    Message {
+        type_url: type_url.clone(),
+        added: added.iter().cloned().collect(),
+        removed: removed.iter().cloned().collect(),
+    }
 }

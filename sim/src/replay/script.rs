@@ -1,60 +1,125 @@
-//! The streams of a transcript, each as a script.
+//! What of a transcript is played: its streams, and their messages in the order in which they were recorded.
 
 use std::collections::BTreeMap;
 
-use xdslab_server::observe::transcript::{Dialect, Entry, Node, Request, Response, What};
+use arcstr::ArcStr;
+use xdslab_server::observe::transcript::{Act, Dialect, Entry, Node, Request, Response, What};
+
+use crate::wire::{Kind, Service};
+
+/// What is played.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Script {
+    /// The streams, in order of their beginnings.
+    pub roles: Vec<Role>,
+    /// The messages of all, in order.
+    pub steps: Vec<Step>,
+    choice: Choice,
+    /// Where streams are among the roles, by their names.
+    places: BTreeMap<ArcStr, usize>,
+}
+
+/// What of a transcript is to be played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Only streams of this proxy, `name.namespace`.
+    pub proxy: Option<String>,
+    /// Streams beyond the first response that a change of the mesh had caused, too: it does not come again by itself.
+    pub pushes: bool,
+}
 
 /// One stream.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Script {
+pub struct Role {
     /// The stream's name in the transcript.
-    pub connection: String,
-    /// `name.namespace`.
-    pub proxy: String,
+    pub connection: ArcStr,
     /// The variant that was spoken.
     pub dialect: Dialect,
-    /// The type that the stream served, if it was one of a service of one type.
-    pub only: Option<String>,
+    /// The service that it was a stream of.
+    pub service: Service,
     /// Who spoke.
     pub node: Node,
-    /// What was said, in order.
-    pub steps: Vec<Step>,
+    /// Where it is played to before its end, and why.
+    pub cut: Option<Cut>,
+    /// Number of its last entry.
+    last: u64,
 }
 
-/// One message.
+/// Why a stream is not played, or not to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The entry of this number is the first response that a change of the mesh had caused.
+    Push(u64),
+    /// Entries after this number were lost when it was recorded.
+    Lost(u64),
+    /// There are no clients here for its service.
+    Service,
+}
+
+/// One message of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// The client's.
-    Say(Request),
-    /// The server's.
-    Hear(Response),
+pub struct Step {
+    /// The stream: its place in [`Script::roles`].
+    pub role: usize,
+    /// Number of the entry.
+    pub n: u64,
+    /// What is done.
+    pub line: Line,
 }
 
-/// The streams of a transcript, in order of their beginnings. Those that had begun before the recording did are left out.
-pub fn scripts(entries: &[Entry]) -> Vec<Script> {
-    let mut places = BTreeMap::new();
-    let mut scripts: Vec<Script> = Vec::new();
-    for entry in entries {
-        let step = match &entry.what {
-            What::Connected { variant, only, node } => {
-                places.insert(&entry.connection, scripts.len());
-                scripts.push(Script {
-                    connection: entry.connection.clone(),
-                    proxy: entry.proxy.clone(),
-                    dialect: *variant,
-                    only: only.clone(),
-                    node: node.clone(),
-                    steps: Vec::new(),
-                });
-                continue;
-            }
-            What::Request(request) => Step::Say(request.clone()),
-            What::Response(response) => Step::Hear(response.clone()),
-            What::Silent { .. } | What::Disconnected | What::Lost { .. } => continue,
-        };
-        if let Some(place) = places.get(&entry.connection) {
-            scripts[*place].steps.push(step);
-        }
+/// What is done in a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// The client says this.
+    Say(Request),
+    /// The server says this.
+    Hear(Response),
+    /// The client leaves.
+    Leave,
+}
+
+impl Script {
+    /// A script without entries so far.
+    pub fn new(choice: Choice) -> Self {
+        Self { choice, ..Self::default() }
     }
-    scripts
+
+    /// Takes in the next entry of a transcript.
+    pub fn take(&mut self, entry: Entry) {
+        let Entry { connection, proxy, n, what, .. } = entry;
+        if self.choice.proxy.as_deref().is_some_and(|only| only != proxy) {
+            return;
+        }
+        if let What::Connected { variant, only, node } = what {
+            let service = match only.as_deref() {
+                None => Some(Service::Aggregated),
+                Some(only) => Kind::ALL.into_iter().find(|kind| kind.short() == only).map(Service::Of),
+            };
+            let cut = service.is_none().then_some(Cut::Service);
+            let service = service.unwrap_or(Service::Aggregated);
+            self.places.insert(connection.clone(), self.roles.len());
+            return self.roles.push(Role { connection, dialect: variant, service, node, cut, last: n });
+        }
+        let Some(&place) = self.places.get(&connection) else { return };
+        let role = &mut self.roles[place];
+        if role.cut.is_some() {
+            return;
+        }
+        if n != role.last + 1 {
+            role.cut = Some(Cut::Lost(role.last));
+            return;
+        }
+        role.last = n;
+        let line = match what {
+            What::Request(request) if request.act != Act::Aside => Line::Say(request),
+            What::Response(response) if response.cause == "push" && !self.choice.pushes => {
+                role.cut = Some(Cut::Push(n));
+                return;
+            }
+            What::Response(response) if response.cause != "aside" => Line::Hear(response),
+            What::Disconnected => Line::Leave,
+            _ => return,
+        };
+        self.steps.push(Step { role: place, n, line });
+    }
 }

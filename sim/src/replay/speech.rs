@@ -2,19 +2,17 @@
 
 use std::collections::HashMap;
 
+use arcstr::ArcStr;
 use prost::Message as _;
 use serde_json::Value;
 use xdslab_proto::core;
 use xdslab_proto::discovery::{DeltaDiscoveryRequest, DiscoveryRequest};
 use xdslab_proto::protobuf::{self, value::Kind};
 use xdslab_proto::rpc::Status as RpcStatus;
-use xdslab_server::observe::transcript::{Node, Request};
+use xdslab_server::observe::transcript::{Act, Node, Place, Refusal, Request};
 
 use super::Message;
 use crate::wire::{Delta, DeltaResponse, Sotw, SotwResponse, Variant, WireAny};
-
-/// `INVALID_ARGUMENT`, which clients refuse with.
-const INVALID_ARGUMENT: i32 = 3;
 
 /// What the server calls by other names than the recorded one did: nonces and versions.
 #[derive(Debug, Default)]
@@ -49,10 +47,10 @@ impl Speech for Sotw {
         DiscoveryRequest {
             node: node.map(wire_node),
             type_url: request.type_url.clone(),
-            resource_names: request.names.clone(),
+            resource_names: texts(&request.names),
             version_info: words.now(&request.version),
             response_nonce: words.now(&request.nonce),
-            error_detail: request.error.as_deref().map(refusal),
+            error_detail: nack(request),
             ..DiscoveryRequest::default()
         }
     }
@@ -70,11 +68,11 @@ impl Speech for Delta {
         DeltaDiscoveryRequest {
             node: node.map(wire_node),
             type_url: request.type_url.clone(),
-            resource_names_subscribe: request.subscribe.clone(),
-            resource_names_unsubscribe: request.unsubscribe.clone(),
-            initial_resource_versions: request.held.clone().into_iter().collect(),
+            resource_names_subscribe: texts(&request.subscribe),
+            resource_names_unsubscribe: texts(&request.unsubscribe),
+            initial_resource_versions: held(request),
             response_nonce: words.now(&request.nonce),
-            error_detail: request.error.as_deref().map(refusal),
+            error_detail: nack(request),
             ..DeltaDiscoveryRequest::default()
         }
     }
@@ -82,32 +80,48 @@ impl Speech for Delta {
     fn heard(response: DeltaResponse) -> Heard {
         let DeltaResponse { system_version_info, resources, type_url, nonce, removed_resources, .. } =
             response;
-        let added = resources.into_iter().map(|resource| resource.name).collect();
-        let message = Message { type_url, added, removed: removed_resources.into_iter().collect() };
+        let added = resources.into_iter().map(|resource| resource.name.into()).collect();
+        let removed = removed_resources.into_iter().map(ArcStr::from).collect();
+        let message = Message { type_url, added, removed };
         Heard { message, nonce, version: system_version_info }
     }
 }
 
-fn refusal(message: &str) -> RpcStatus {
-    RpcStatus { code: INVALID_ARGUMENT, message: message.to_owned(), ..RpcStatus::default() }
+/// `error_detail` of a NACK. A request that breaks the protocol has none: what is wrong with it the server said.
+fn nack(request: &Request) -> Option<RpcStatus> {
+    let Refusal { code, message } = request.error.clone().filter(|_| request.act != Act::Invalid)?;
+    Some(RpcStatus { code, message, ..RpcStatus::default() })
+}
+
+fn held(request: &Request) -> HashMap<String, String> {
+    request.held.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect()
+}
+
+fn texts(names: &[ArcStr]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
 }
 
 /// The name of a resource: its first field, in every type.
-fn name(resource: &WireAny) -> String {
+fn name(resource: &WireAny) -> ArcStr {
     #[derive(Clone, PartialEq, prost::Message)]
     struct Named {
         #[prost(string, tag = "1")]
         name: String,
     }
-    Named::decode(resource.value.clone()).map(|named| named.name).unwrap_or_default()
+    Named::decode(resource.value.clone()).map(|named| named.name.into()).unwrap_or_default()
 }
 
 fn wire_node(node: &Node) -> core::Node {
-    let extension = |name: &String| core::Extension { name: name.clone(), ..core::Extension::default() };
+    let extension = |name: &ArcStr| core::Extension { name: name.to_string(), ..core::Extension::default() };
     core::Node {
         id: node.id.clone(),
         cluster: node.cluster.clone(),
         metadata: node.metadata.as_object().map(fields),
+        locality: node.locality.clone().map(|Place { region, zone, subzone }| core::Locality {
+            region,
+            zone,
+            sub_zone: subzone,
+        }),
         extensions: node.extensions.iter().map(extension).collect(),
         ..core::Node::default()
     }
