@@ -11,7 +11,11 @@ use crate::envoy::Node;
 /// The encoded `envoy.config.core.v3.Node`. Without the list of extensions and the build version that a real one adds,
 /// about 61 kB.
 pub fn node_bytes(node: &Node, server: SocketAddr) -> Vec<u8> {
-    let json = node.to_json(server, 2);
+    let mut json = node.to_json(server, 2);
+    if let Some(metadata) = json["metadata"].as_object_mut() {
+        // It binds nothing and resolves nothing, so it shares no host with others as real Envoys of a lab do.
+        metadata.retain(|key, _| !key.starts_with("XDSLAB_"));
+    }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let locality = json.get("locality").map(|locality| core::Locality {
         region: text(&locality["region"]),
@@ -61,6 +65,7 @@ mod tests {
         assert_eq!((read.id, read.cluster.as_str()), (node.id(), "sleep.ns-3"));
         let metadata = read.metadata.unwrap().fields;
         assert_eq!(metadata["NAMESPACE"], value(&"ns-3".into()));
+        assert!(!metadata.contains_key("XDSLAB_BIND"));
         assert_eq!(metadata["LABELS"], value(&serde_json::json!({"app": "sleep"})));
     }
 }

@@ -1,5 +1,6 @@
 //! Answers to demands, each resource made and encoded once for all who are sent the same.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -8,7 +9,7 @@ use xdslab_mesh::endpoint::{EndpointIndex, EndpointSet};
 use xdslab_mesh::object::istio::MeshConfig;
 use xdslab_mesh::scope::MergedRule;
 use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
-use xdslab_mesh::{ClientCertificates, IpMode, Lab, PeerAuthenticationIndex, ProxyKind, Scope};
+use xdslab_mesh::{ClientCertificates, IpMode, PeerAuthenticationIndex, ProxyKind, Scope};
 use xdslab_proto::Message;
 use xdslab_proto::listener::Listener;
 use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet, ResourceType};
@@ -57,7 +58,7 @@ struct Traits {
     passes_by_sni: bool,
     ip_mode: IpMode,
     certificates: Option<ClientCertificates>,
-    lab: Lab,
+    resolver: Option<SocketAddr>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -365,7 +366,7 @@ fn traits(view: &View) -> Traits {
         passes_by_sni: view.gateways.passes_by_sni,
         ip_mode: view.proxy.ip_mode(),
         certificates: view.proxy.metadata.client_certificates.clone(),
-        lab: view.proxy.metadata.lab,
+        resolver: view.proxy.metadata.lab.dns,
     }
 }
 
