@@ -69,7 +69,12 @@ impl Stream {
         let flight = Flight { nonce, names: changed.clone(), retry: false };
         self.subscriptions[at].flights.depart(flight);
         if clusters {
-            self.warm(&changed);
+            // What leaves with this push need not be warm.
+            let staying = match &self.subscriptions[at].leaving {
+                Leaving::Set { view, .. } => changed.intersection(view.names()),
+                _ => changed,
+            };
+            self.warm(&staying);
         }
     }
 }

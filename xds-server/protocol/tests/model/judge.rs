@@ -36,6 +36,7 @@ impl Model {
                 for name in response.resources.keys().chain(&response.removed) {
                     warm.remove(name);
                     self.warm.remove(name);
+                    self.cold.remove(name);
                 }
             }
         }

@@ -114,6 +114,8 @@ pub struct Model {
     pub talks: [Option<Talk>; KINDS.len()],
     /// Clusters that were sent since their endpoints were.
     pub warm: Names,
+    /// Clusters that changed since their endpoints were sent.
+    pub cold: Names,
     pub push: Pushed,
     /// Requests wait to be answered: what comes next answers more than one thing.
     pub waiting: bool,
@@ -128,6 +130,7 @@ impl Model {
             mesh: Default::default(),
             talks: Default::default(),
             warm: Names::new(),
+            cold: Names::new(),
             push: Pushed::Nothing,
             waiting: false,
         }
@@ -179,6 +182,7 @@ impl Model {
     pub fn reconnect(&mut self) {
         self.talks = Default::default();
         self.warm.clear();
+        self.cold.clear();
         (self.push, self.waiting) = (Pushed::Nothing, false);
     }
 
@@ -188,6 +192,7 @@ impl Model {
             return Names::new();
         }
         self.warm.extend(heard.resources.keys().cloned());
+        self.cold.extend(changed.iter().cloned());
         if let Some(endpoints) = &mut self.talks[EDS] {
             endpoints.again = true;
         }

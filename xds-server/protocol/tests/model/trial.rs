@@ -103,7 +103,9 @@ impl Trial {
     fn step(&mut self, chance: &mut Chance) -> Result<(), String> {
         let kind = chance.below(KINDS.len());
         match chance.below(20) {
-            0..=4 => self.change(kind, chance),
+            0..=3 => self.change(kind, chance),
+            // A service comes or goes with all that it has.
+            4 => self.change_all(chance),
             5..=8 => self.push(chance),
             9..=11 => {
                 let said = self.client.ask(kind, chance);
@@ -132,6 +134,12 @@ impl Trial {
         let bad = if chance.one_in(8) { "bad" } else { "" };
         let body = (!chance.one_in(3)).then(|| format!("{bad}{}", 1 + chance.below(4)));
         self.set(kind, name, body)
+    }
+
+    fn change_all(&mut self, chance: &mut Chance) -> Result<(), String> {
+        let name = *chance.pick(&NAMES);
+        let body = (!chance.one_in(2)).then(|| (1 + chance.below(4)).to_string());
+        (0..KINDS.len()).try_for_each(|kind| self.set(kind, name, body.clone()))
     }
 
     fn set(&mut self, kind: usize, name: &str, body: Option<String>) -> Result<(), String> {
