@@ -60,6 +60,8 @@ pub enum Semantics {
 ///    client, and [`poll_event`](Self::poll_event).
 /// 4. When a push concerns the client: first steps 2 and 3 with the state as it was before, so that requests are answered
 ///    before pushes; then [`handle_push`](Self::handle_push), and steps 2 and 3 with the new state.
+/// 5. Where [`shortest_ttl`](Self::shortest_ttl) is `Some`: [`handle_heartbeat`](Self::handle_heartbeat) well within that time,
+///    and step 3.
 ///
 /// Nothing waits for an ACK: Envoy withholds that of its clusters until it has their endpoints.
 ///
