@@ -236,7 +236,7 @@ async fn the_command_ends_with_0_1_or_2() {
     assert!(told.contains("b.default-1, entry 3: the server differs"), "{told}");
     let (code, told) = run(folder.path().join("none"), other.grpc_addr().to_string()).await;
     assert_eq!(code, Some(2), "{told}");
-    let (gone, _) = (same.grpc_addr().to_string(), same.shutdown().await.expect("it ends"));
+    let (gone, ()) = (same.grpc_addr().to_string(), same.shutdown().await.expect("it ends"));
     let (code, told) = run(file, gone).await;
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("nobody serves xDS on"), "{told}");

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use xdslab_server::observe::transcript::{
-    Dialect, Entry, FORMAT, Recorded, Recorder, What, line, opening, read, row,
+    Dialect, Entry, FORMAT, Lines, Recorded, Recorder, What, opening, read, row,
 };
 use xdslab_server::{Config, Semantics, Server};
 
@@ -208,7 +208,7 @@ fn a_file_and_a_page(entries: &[Entry]) {
     assert!(error.contains("format 99"), "{error}");
 
     let nack = entries.iter().find(|entry| brief(entry).contains("nack")).expect("a NACK");
-    let text = line(nack);
+    let text = Lines::default().line(nack);
     assert!(text.contains("-> EDS  NACK") && text.contains("no such thing") && text.contains("R6"), "{text}");
     let mut evil = nack.clone();
     evil.proxy = "</script><b>".into();

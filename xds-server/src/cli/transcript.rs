@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use crate::observe::transcript::{Act, Entry, LEGEND, Recorded, Recorder, What, line, opening, read, row};
+use crate::observe::transcript::{Act, Entry, Lines, Recorded, Recorder, What, opening, read, row};
 
 /// Entries that may wait to be written.
 const WAITING: usize = 65_536;
@@ -128,10 +128,10 @@ fn follow(mut entries: Recorded, mut sink: Sink, end: &CancellationToken) -> Res
 }
 
 /// How entries are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Form {
     /// Text for people, in colour or not.
-    Text { colour: bool },
+    Text { lines: Lines, colour: bool },
     /// A line of JSON an entry.
     Lines,
     /// A page.
@@ -152,24 +152,24 @@ impl Sink {
         let colour = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         Self {
             out: Box::new(BufWriter::new(io::stdout())),
-            form: Form::Text { colour },
-            opening: Some(format!("{LEGEND}\n")),
+            form: Form::Text { lines: Lines::default(), colour },
+            opening: Some(Lines::legend().to_owned()),
             name: "the standard output".to_owned(),
         }
     }
 
     fn file(path: &Path, form: Form) -> Result<Self> {
         let file = File::create(path).map_err(|source| CreateError { path: path.to_owned(), source })?;
-        let opening = (form == Form::Page).then(opening);
+        let opening = matches!(form, Form::Page).then(opening);
         Ok(Self { out: Box::new(BufWriter::new(file)), form, opening, name: path.display().to_string() })
     }
 
     /// Whether somebody still reads what is written.
     fn put(&mut self, entry: &Entry) -> Result<bool> {
-        let text = match self.form {
-            Form::Text { colour } => {
-                let (text, code) = (line(entry), code(&entry.what));
-                if colour { format!("\x1b[{code}m{text}\x1b[0m\n") } else { text + "\n" }
+        let text = match &mut self.form {
+            Form::Text { lines, colour } => {
+                let (text, code) = (lines.line(entry), code(&entry.what));
+                if *colour { format!("\x1b[{code}m{text}\x1b[0m\n") } else { text + "\n" }
             }
             Form::Lines => serde_json::to_string(entry)? + "\n",
             Form::Page => row(entry)?,
@@ -208,5 +208,37 @@ fn code(what: &What) -> u8 {
         What::Response(_) => 0,
         What::Lost { .. } => 31,
         What::Begun { .. } | What::Connected { .. } | What::Disconnected | What::Silent { .. } => 90,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Semantics;
+
+    async fn written(name: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        let (recorder, writer) = Writer::start(path.to_str().expect("a name")).expect("it starts");
+        recorder.begin(Semantics::Spec);
+        // Somebody may record for ever: the end comes all the same.
+        let _kept = recorder;
+        writer.finish().await.expect("all is written");
+        std::fs::read_to_string(path).expect("a file")
+    }
+
+    #[tokio::test]
+    async fn files_hold_all_that_was_recorded() {
+        let lines = written("t.ndjson").await;
+        assert!(lines.ends_with("\"semantics\":\"spec\"}\n") && lines.lines().count() == 1, "{lines}");
+        let page = written("t.html").await;
+        assert!(page.starts_with("<!doctype html>") && page.ends_with(&lines[lines.len() - 30..]), "{page}");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_made_is_the_users_mistake() {
+        let error = Writer::start("/nowhere/t.ndjson").expect_err("no such folder");
+        assert!(error.is::<CreateError>());
+        assert!(error.to_string().contains("cannot write /nowhere/t.ndjson"), "{error}");
     }
 }

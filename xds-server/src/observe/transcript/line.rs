@@ -1,19 +1,43 @@
 //! An entry as a line for people.
 
+use arcstr::ArcStr;
+
 use super::{Act, Dialect, Entry, Request, Response, RuleText, What};
 
-/// Names that a line shows; the others are counted.
-const SHOWN: usize = 2;
 /// Columns of what was said, before the rule.
-const SAID: usize = 58;
+const SAID: usize = 52;
 
-/// What the columns and words mean: printed above the first line.
-pub const LEGEND: &str = "   time (ms)  proxy                       -> it says, <- the server says                                 the rule behind it";
+/// Makes lines. The column of proxies grows with their names.
+#[derive(Debug)]
+pub struct Lines {
+    proxy: usize,
+}
 
-/// The entry in one line: time, proxy, `->` what the client says or `<-` what the server says, and the rule.
-pub fn line(entry: &Entry) -> String {
-    let Entry { ms, proxy, what, .. } = entry;
-    let (arrow, said, rule) = match what {
+impl Default for Lines {
+    fn default() -> Self {
+        Self { proxy: 12 }
+    }
+}
+
+impl Lines {
+    /// What the columns and words mean.
+    pub fn legend() -> &'static str {
+        "time in ms, proxy, -> it says or <- the server says, and the rule behind it\n\
+         CDS clusters, EDS their endpoints, LDS listeners, RDS routes; after ACK and NACK the response's nonce\n"
+    }
+
+    /// The entry in one line: time, proxy, `->` what the client says or `<-` what the server says, and the rule.
+    pub fn line(&mut self, entry: &Entry) -> String {
+        let Entry { ms, proxy, what, .. } = entry;
+        self.proxy = self.proxy.max(proxy.len());
+        let (arrow, said, rule) = said(what);
+        let (width, rule) = (self.proxy, rule.unwrap_or_default());
+        format!("{ms:>11.3}  {proxy:<width$}  {arrow} {said:<SAID$}  {rule}").trim_end().to_owned()
+    }
+}
+
+fn said(what: &What) -> (&'static str, String, Option<String>) {
+    match what {
         What::Begun { server, semantics, .. } => ("**", format!("{server} serves as {semantics} does"), None),
         What::Connected { variant, only, .. } => {
             let only = only.as_deref().unwrap_or("ADS");
@@ -30,9 +54,7 @@ pub fn line(entry: &Entry) -> String {
         }
         What::Disconnected => ("**", "stream ended".to_owned(), None),
         What::Lost { entries } => ("**", format!("{entries} entries lost: written too slowly"), None),
-    };
-    let rule = rule.unwrap_or_default();
-    format!("{ms:>12.3}  {proxy:<26}  {arrow} {said:<SAID$}  {rule}").trim_end().to_owned()
+    }
 }
 
 fn said_by_client(request: &Request) -> String {
@@ -53,9 +75,10 @@ fn said_by_client(request: &Request) -> String {
     if let Some(error) = error {
         said += &format!(": {}", error.message);
     }
-    for (sign, names) in [('+', added), ('-', removed)] {
+    let plus = if *act == Act::First { ":" } else { " +" };
+    for (sign, names) in [(plus, added), (" -", removed)] {
         if !names.is_empty() {
-            said += &format!(" {sign} {}", listed(names));
+            said += &format!("{sign} {}", listed(names));
         }
     }
     said
@@ -69,9 +92,13 @@ fn said_by_server(response: &Response) -> String {
         names => format!(" {} resources", names.len()),
     };
     let removed = if removed.is_empty() { String::new() } else { format!(" - {}", listed(removed)) };
-    let because = if because.is_empty() { String::new() } else { format!(": {}", listed(because)) };
-    let (nonce, size, why) = (tail(nonce), size(*bytes), why(cause));
-    format!("{kind:<4} {nonce}{resources}{removed}, {size} ({why}{because})")
+    let (nonce, size) = (tail(nonce), size(*bytes));
+    let because = match because.iter().find(|what| what.contains('/')) {
+        Some(what) if because.len() > 2 => format!("{}: {what} and others", why(cause)),
+        Some(what) => format!("{}: {what}", why(cause)),
+        None => why(cause).to_owned(),
+    };
+    format!("{kind:<4} {nonce}{resources}{removed}, {size} ({because})")
 }
 
 /// The cause in a learner's words.
@@ -109,14 +136,10 @@ fn tail(nonce: &str) -> &str {
     nonce.rsplit('/').next().unwrap_or(nonce)
 }
 
-fn listed(names: &[impl AsRef<str>]) -> String {
-    let shown = names.iter().take(SHOWN).map(|name| match name.as_ref() {
-        "*" => "everything",
-        name => name,
-    });
-    let mut line = shown.collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        line += &format!(" and {} more", names.len() - SHOWN);
+fn listed(names: &[ArcStr]) -> String {
+    match names {
+        [name] if name == "*" => "everything".to_owned(),
+        [name] => name.to_string(),
+        names => format!("{} names", names.len()),
     }
-    line
 }

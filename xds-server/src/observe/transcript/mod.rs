@@ -11,7 +11,7 @@ mod tape;
 
 pub use entry::{Act, Dialect, Entry, FORMAT, Node, Place, Refusal, Request, Response, RuleText, What};
 pub use file::{ReadError, read};
-pub use line::{LEGEND, line};
+pub use line::Lines;
 pub use page::{opening, row};
 pub use recorder::{Recorded, Recorder};
 pub(crate) use tape::{Said, Tape};
