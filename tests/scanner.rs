@@ -41,7 +41,7 @@ fn clusters(set: &ResourceSet) -> Result<()> {
     let read = decoded(&ResourceType::Cluster, set)?;
     let expected: BTreeSet<_> = eds_names(&read).into_iter().map(|name| name.to_string()).collect();
     let mut found = BTreeSet::new();
-    for cluster in set.iter() {
+    for cluster in set {
         let names = ClusterNames::scan(&cluster.body)?;
         ensure!(names.name == cluster.name.as_str(), "{} for {}", names.name, cluster.name);
         found.extend(names.endpoints.map(str::to_owned));
@@ -54,7 +54,7 @@ fn listeners(set: &ResourceSet) -> Result<()> {
     let read = decoded(&ResourceType::Listener, set)?;
     let expected: BTreeSet<_> = rds_names(&read).into_iter().map(|name| name.to_string()).collect();
     let mut found = BTreeSet::new();
-    for listener in set.iter() {
+    for listener in set {
         found.extend(route_names(&listener.body)?.into_iter().map(str::to_owned));
     }
     ensure!(found == expected, "routes: {found:?} for {expected:?}");
