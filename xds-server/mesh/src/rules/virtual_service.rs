@@ -74,8 +74,7 @@ impl VirtualServiceIndex {
             let export_to = export_to(config, &default);
             let rule = Arc::new(delegates.rule(config));
             index.rules += 1;
-            let gateways = &rule.spec.gateways;
-            for (_, gateway) in gateways.iter().enumerate().filter(|(i, g)| !gateways[..*i].contains(g)) {
+            for gateway in &rule.spec.gateways {
                 index.by_gateway.entry_ref(gateway).or_default().add(&rule, &export_to);
             }
         }
