@@ -124,11 +124,6 @@ impl<'a> Outbound<'a> {
             tail.load_assignment = Some(assignment.build(self.view));
         }
         self.fill(&mut cluster, &mut tail, port, subset, policy, discovery);
-        if found == Found::BySni {
-            // What comes is TLS already, from end to end.
-            cluster.transport_socket = None;
-            cluster.transport_socket_matches.clear();
-        }
         Some(encode(name, &cluster, &tail))
     }
 
@@ -211,8 +206,11 @@ impl<'a> Outbound<'a> {
         cluster.filters = tls::exchange_filters(view.proxy.istio_extensions);
         // Gateways sniff nothing.
         let unknown = port.protocol.is_sniffed() && self.is_router();
-        let protocol = if unknown { Protocol::Tcp } else { port.protocol };
-        let mut options = Options::of_port(protocol, view.preserve_case());
+        let (protocol, mut options) = if unknown {
+            (Protocol::Tcp, Options::of_unknown_port(view.preserve_case()))
+        } else {
+            (port.protocol, Options::of_port(port.protocol, view.preserve_case()))
+        };
         options.upgrade(policy.connection_pool.and_then(|p| p.http.as_ref()), mesh, protocol);
         options.limit(policy.connection_pool);
         cluster.outlier_detection = policy.outlier_detection.map(pool::outlier_detection);
@@ -235,9 +233,13 @@ impl<'a> Outbound<'a> {
             identities: &self.identities,
             client: view.proxy.metadata.client_certificates.as_ref(),
         };
-        tls::apply(cluster, &mut options, &mut notes, &upstream);
-        if let Some(protocol) = policy.proxy_protocol {
-            tls::wrap_in_proxy_protocol(cluster, *protocol);
+        tls::note_own(&mut notes, policy.tls);
+        // What is found by its SNI is TLS already, from end to end.
+        if !name::parse_outbound(&cluster.name).is_some_and(|o| o.by_sni) {
+            tls::apply(cluster, &mut options, &upstream);
+            if let Some(protocol) = policy.proxy_protocol {
+                tls::wrap_in_proxy_protocol(cluster, *protocol);
+            }
         }
         options.put(cluster);
         tail.metadata = notes.into_metadata();

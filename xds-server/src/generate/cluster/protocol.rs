@@ -48,8 +48,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// By the port's protocol. `preserve_case` keeps the case of HTTP/1.1 headers.
+    /// By the port's protocol. `preserve_case` keeps the case of headers where HTTP/1.1 is or may be spoken.
     pub fn of_port(protocol: Protocol, preserve_case: bool) -> Self {
+        let preserve_case =
+            preserve_case && matches!(protocol, Protocol::Http | Protocol::HttpProxy | Protocol::Unsupported);
         let speaks = match protocol {
             p if p.is_http2() => Speaks::Http2,
             Protocol::Unsupported => Speaks::AsDownstream,
@@ -59,13 +61,19 @@ impl Options {
         Self { speaks, common: None, upstream: None, http2: Http2ProtocolOptions::default(), preserve_case }
     }
 
+    /// Of a port whose protocol nobody knows and that is not sniffed: bytes, but for what `preserve_case` says of HTTP/1.1.
+    pub fn of_unknown_port(preserve_case: bool) -> Self {
+        let speaks = if preserve_case { Speaks::Http1 } else { Speaks::Unsaid };
+        Self { speaks, preserve_case, ..Self::of_port(Protocol::Tcp, false) }
+    }
+
     /// Upgrades to HTTP/2 where the rule, else the mesh, wants it; `useClientProtocol` outdoes both.
     pub fn upgrade(&mut self, pool: Option<&HttpPool>, mesh: &MeshConfig, protocol: Protocol) {
         if self.follow_client(pool) {
             return;
         }
-        // What is sniffed stays as the client speaks it.
-        if protocol.is_sniffed() {
+        // What is sniffed stays as the client speaks it, and HTTP/1.1 whose headers keep their case stays HTTP/1.1.
+        if self.speaks != Speaks::Unsaid {
             return;
         }
         let upgrades = match pool.map_or(H2Upgrade::Default, |h| h.h2_upgrade_policy) {

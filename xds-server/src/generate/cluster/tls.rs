@@ -56,8 +56,8 @@ pub struct Upstream<'a> {
     pub client: Option<&'a ClientCertificates>,
 }
 
-/// Puts sockets into `cluster`, and what goes with them into its options and notes.
-pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, upstream: &Upstream<'_>) {
+/// Puts sockets into `cluster`, and what goes with them into its options.
+pub fn apply(cluster: &mut Cluster, options: &mut Options, upstream: &Upstream<'_>) {
     let mutual_with_files = |sans: &[ArcStr], sni: String| OneWay {
         client: upstream.client.map(|c| (c.chain.clone(), c.key.clone())),
         root: upstream.client.map_or_else(ArcStr::new, |c| c.root.clone()),
@@ -70,8 +70,11 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
         None if upstream.detects && !upstream.dynamic => {
             let sni = name::sni(upstream.port, upstream.subset, &upstream.service.hostname);
             if upstream.client.is_some() && !upstream.original_destination {
-                cluster.transport_socket =
-                    Some(mutual_with_files(upstream.identities, sni).socket(upstream, options));
+                // istiod makes no socket of a chain without key.
+                if upstream.client.is_some_and(|c| !c.key.is_empty()) {
+                    cluster.transport_socket =
+                        Some(mutual_with_files(upstream.identities, sni).socket(upstream, options));
+                }
             } else if upstream.original_destination {
                 cluster.transport_socket = Some(mutual(upstream.identities, sni, options));
             } else {
@@ -83,9 +86,6 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
         }
         None => {}
         Some(tls) => {
-            if matches!(tls.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual) {
-                notes.set("alpn_override", "false".into());
-            }
             let internal = !upstream.service.mesh_external;
             match tls.mode {
                 ClientTlsMode::Disable => {}
@@ -113,6 +113,13 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, notes: &mut Notes, up
                 }
             }
         }
+    }
+}
+
+/// Notes that a rule's own TLS keeps the names of protocols that the client offers.
+pub fn note_own(notes: &mut Notes, settings: Option<&ClientTls>) {
+    if settings.is_some_and(|tls| matches!(tls.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual)) {
+        notes.set("alpn_override", "false".into());
     }
 }
 
