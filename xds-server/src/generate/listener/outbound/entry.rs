@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use xdslab_mesh::service::Protocol;
 use xdslab_proto::core::TrafficDirection;
 use xdslab_proto::listener::Listener;
-use xdslab_proto::protobuf::BoolValue;
+use xdslab_proto::protobuf::{BoolValue, Duration};
 
 use super::chain::{Chain, MatchKey, Scaffold};
 use crate::generate::cluster::wire::uint32;
@@ -179,7 +179,6 @@ impl Entry {
             additional_addresses: self.bind.additional(self.port),
             traffic_direction: TrafficDirection::Outbound.into(),
             continue_on_listener_filters_timeout: true,
-            listener_filters_timeout: scaffold.inspection,
             connection_balance_config: balance(scaffold.exact_balance),
             filter_chains: Vec::with_capacity(self.chains.len()),
             ..Default::default()
@@ -204,6 +203,11 @@ impl Entry {
             listener.default_filter_chain = Some(scaffold.fall_through.clone());
         }
         listener.listener_filters = listener_filters::inspectors(&listener.filter_chains);
+        // Only a listener that looks for HTTP waits (istiod: `ListenerFiltersTimeout`).
+        let looks_for_http =
+            listener.listener_filters.iter().any(|f| f.name == listener_filters::HTTP_INSPECTOR.name);
+        listener.listener_filters_timeout =
+            if looks_for_http { scaffold.inspection } else { Some(Duration::default()) };
         listener.name = name;
         listener
     }

@@ -141,7 +141,7 @@ pub(super) fn http_proxy(scaffold: &Scaffold<'_>) -> Option<Listener> {
         additional_addresses: bind.additional(port),
         traffic_direction: TrafficDirection::Outbound.into(),
         continue_on_listener_filters_timeout: true,
-        listener_filters_timeout: scaffold.inspection,
+        listener_filters_timeout: Some(Duration::default()),
         max_connections_to_accept_per_socket_event: uint32(1),
         connection_balance_config: balance(scaffold.exact_balance),
         filter_chains: vec![chain],
