@@ -26,16 +26,16 @@ use crate::generate::view::View;
 /// Claims whose values are separated by blanks, whatever the rules say.
 const SPACED: [&str; 2] = ["permission", "scope"];
 
-/// A key whose other half nobody has, so that every token fails: istiod too sends such a one where it cannot fetch a
-/// server's keys, and here none is fetched.
+/// What istiod sends where it cannot fetch a server's keys, and here none is fetched: a key whose other half nobody has,
+/// so that every token fails.
 const NO_KEY: &str = concat!(
-    r#"{"keys":[{"e":"AQAB","kid":"nobody","kty":"RSA","n":""#,
-    "y4SbY8g3LwGXE4as9dPP-RqQ6jx69tC0jB2S1ucHpN2fjC2WU2I_6scLgZIHHL9E_ilJNv5r5narZyPD",
-    "1boKBj2tGzOauI4Xx-6olQ5ZREcGn-YE-ovG9hQVBmClkPIg_CAxNKPKnV7zh_X_KaeC8YGkSeu4fKKR",
-    "BJrt1vhptxD3RVgjIU6Bn702IGFnWx7sqCqALkGySx69cMh5_tP6ttDwJoyzmGWEH_sYSoFDH7XyZH0q",
-    "wNvTRO8NqEHyw-9G7T-HfMRACUuAa_DbV9gpYVk1n090Pd5X6FnjifSx3IVGJgrbALammlEqXWHnm9tn",
-    "A6rwk0glYQ0uYYkrSL10IQ",
-    r#""}]}"#,
+    "{\n  \"keys\": [\n    {\n      \"kty\": \"RSA\",\n      \"e\": \"AQAB\",\n      \"n\": \"",
+    "0xObjM0UvS_oaazjpEYlAbwctEJ4L8pH3OuTb7qth7gUwqet-EzQB4dgFdvSdMgrLnSncQGRjpEYz3F3viIb",
+    "H-3EN3TxSlPNviHxeOdyiBVfumN8dMxbLvVJUpfNOnvmMxJcl-8NNjAwcOjk4otSALaYgYYyOPyvKtgVdrQr",
+    "-FoubWX4yrjxW-MJ2-7OBeepUUNOsVwGV23YX03sVkkyvY3otRflkBcY3_HKpBxJl9wk2GyOShN4_PNUF9-v",
+    "wfnvOXMbCDX-w4PTef4geeb_GiT40YCKHTKMSPVanGRn5GExIWmki-mmqh94-mPTJyBR74ShspL3BxPZitDL",
+    "574T1w",
+    "\"\n    }\n  ]\n}",
 );
 
 /// The filter that checks tokens; none where no object is for the workload.
