@@ -51,7 +51,7 @@ pub(super) fn forward(context: &RuleContext<'_>, http: &HttpRoute) -> (RouteActi
         request_mirror_policies: mirrors(context, http),
         retry_policy,
         hash_policy: hashes.into_iter().filter_map(hash::policy).collect(),
-        append_x_forwarded_host: super::forwards_host(context.view),
+        append_x_forwarded_host: http.rewrite.is_some() && super::forwards_host(context.view),
         cluster_specifier: Some(specifier),
         ..within(context.view, http.timeout.and_then(duration))
     };

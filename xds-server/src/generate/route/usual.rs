@@ -23,7 +23,6 @@ pub(super) struct Usual<'v> {
     view: &'v View,
     everything: Bytes,
     retry_policy: Bytes,
-    forwards_host: bool,
 }
 
 impl<'v> Usual<'v> {
@@ -34,7 +33,6 @@ impl<'v> Usual<'v> {
             view,
             everything: matching::everything().encode_to_vec().into(),
             retry_policy: retry_policy.map(|p| p.encode_to_vec().into()).unwrap_or_default(),
-            forwards_host: super::forwards_host(view),
         }
     }
 
@@ -47,7 +45,7 @@ impl<'v> Usual<'v> {
             retry_policy: self.retry_policy.clone(),
             hash_policy: hash::of_service(self.view, hostname, port).into_iter().collect(),
             max_grpc_timeout: Some(Duration::default()),
-            append_x_forwarded_host: self.forwards_host,
+            append_x_forwarded_host: false,
         };
         let route = ClusterRoute {
             r#match: self.everything.clone(),
@@ -76,6 +74,7 @@ pub(super) fn catch_all(view: &View) -> VirtualHost {
     let action = match cluster {
         Some(cluster) => Action::Route(RouteAction {
             cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
+            append_x_forwarded_host: super::forwards_host(view),
             ..sent_within(None)
         }),
         None => Action::DirectResponse(DirectResponseAction { status: BLOCKED, ..Default::default() }),

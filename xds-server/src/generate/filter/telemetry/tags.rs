@@ -12,18 +12,19 @@ use xdslab_proto::tracing::custom_tag::{Environment, Header, Literal, Metadata, 
 use super::tracer::Version;
 use crate::generate::view::View;
 
-/// All tags of a proxy's traces, in order: Istio's where they are `istio`, and the `wanted` ones.
+/// All tags of a proxy's traces, in order: Istio's where they are `istio`, and the `wanted` ones, which come after
+/// Istio's of the same name.
 pub(super) fn all<'t>(
     view: &View,
     istio: bool,
     wanted: impl IntoIterator<Item = (&'t ArcStr, &'t Wanted)>,
 ) -> Vec<CustomTag> {
-    let mut tags: Vec<CustomTag> =
-        wanted.into_iter().filter_map(|(name, tag)| custom(view, name, tag)).collect();
+    let mut tags = Vec::new();
     if istio {
         tags.extend(dry_run());
         tags.extend(identity(view));
     }
+    tags.extend(wanted.into_iter().filter_map(|(name, tag)| custom(view, name, tag)));
     tags.sort_by(|a, b| a.tag.cmp(&b.tag));
     tags
 }

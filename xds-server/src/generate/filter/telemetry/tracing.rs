@@ -51,7 +51,7 @@ impl Tracing {
         }
         let own = &view.proxy_config.tracing;
         let message = Message {
-            custom_tags: tags::all(view, own.enable_istio_tags != Some(false), &own.custom_tags),
+            custom_tags: tags::all(view, own.enable_istio_tags != Some(false), tags_of_proxy(own)),
             max_path_tag_length: longest_path(None, own),
             ..sampled(sampling(own))
         };
@@ -99,7 +99,7 @@ impl<'r> Spec<'r> {
     fn tracing(&self, view: &View, class: Class, tracer: Tracer) -> Tracing {
         let own = &view.proxy_config.tracing;
         let percent = if tracer.samples { 100.0 } else { self.sampling.unwrap_or_else(|| sampling(own)) };
-        let tags = self.tags.unwrap_or(&own.custom_tags);
+        let tags = self.tags.map_or_else(|| tags_of_proxy(own), |tags| tags.iter().collect());
         let spawns = tracer.spawns || class == Class::Gateway;
         let message = Message {
             custom_tags: tags::all(view, self.istio_tags, tags),
@@ -120,6 +120,11 @@ fn sampling(own: &ProxyTracing) -> f64 {
         much if much > 100.0 => 1.0,
         share => share,
     }
+}
+
+/// The tags of a proxy's configuration, whose API has no formatters.
+fn tags_of_proxy(own: &ProxyTracing) -> Vec<(&ArcStr, &CustomTag)> {
+    own.custom_tags.iter().filter(|(_, tag)| tag.formatter.is_none()).collect()
 }
 
 fn longest_path(of_provider: Option<u32>, own: &ProxyTracing) -> Option<UInt32Value> {
