@@ -58,14 +58,24 @@ impl Inventory {
         self.iter().next().is_none()
     }
 
-    pub(crate) fn is_exactly(&self, versions: &Versions) -> bool {
-        self.patch.is_empty() && self.base == *versions
+    /// Whether the client holds just these resources.
+    pub(crate) fn is_exactly(&self, resources: &ResourceSet) -> bool {
+        let (base, own) = resources.layers();
+        if self.base.ptr_eq(base.versions()) && self.patch.len() == own.len() {
+            let equal = |(held, own): (&Change, &Resource)| held.0 == own.name && held.1 == Some(own.version);
+            return self.patch.iter().zip(own).all(equal);
+        }
+        self.iter().eq(resources.iter().map(|r| (&r.name, r.version)))
     }
 
     /// The names in `resources` that the client does not hold at that version.
     pub(crate) fn differing(&self, resources: &ResourceSet) -> NameSet {
-        if self.is_exactly(resources.versions()) {
-            return NameSet::EMPTY;
+        let (base, own) = resources.layers();
+        if self.base.ptr_eq(base.versions()) {
+            let patched = self.patch.iter().map(|(name, _)| name);
+            let differs =
+                |name: &&ArcStr| resources.get(name).is_some_and(|r| self.get(name) != Some(r.version));
+            return patched.chain(own.iter().map(|r| &r.name)).filter(differs).cloned().collect();
         }
         if resources.len() < self.base.names().len() / 16 {
             let differs = |r: &&Resource| self.get(&r.name) != Some(r.version);
@@ -80,8 +90,25 @@ impl Inventory {
         NameSet::from_sorted(names.collect())
     }
 
-    pub(crate) fn replace(&mut self, versions: Versions) {
-        *self = Self { base: versions, patch: Arc::default() };
+    /// The names that the client holds and that are not in `resources`.
+    pub(crate) fn absent_from(&self, resources: &ResourceSet) -> NameSet {
+        if self.base.ptr_eq(resources.layers().0.versions()) {
+            let held = self.patch.iter().filter(|(_, version)| version.is_some()).map(|(name, _)| name);
+            return held.filter(|name| resources.get(name).is_none()).cloned().collect();
+        }
+        let steps = join(resources.iter(), self.iter(), |r| r.name.as_str(), |(name, _)| name.as_str());
+        let names = steps.filter_map(|step| match step {
+            Joined::Right((name, _)) => Some(name.clone()),
+            _ => None,
+        });
+        NameSet::from_sorted(names.collect())
+    }
+
+    /// The client holds these resources and nothing else. What they share with many stays shared.
+    pub(crate) fn replace(&mut self, resources: &ResourceSet) {
+        let (base, own) = resources.layers();
+        let own = own.iter().map(|r| (r.name.clone(), Some(r.version)));
+        *self = Self { base: base.versions().clone(), patch: Arc::new(own.collect()) };
     }
 
     /// Applies changes that are sorted by name.
@@ -98,7 +125,8 @@ impl Inventory {
             );
         self.patch = Arc::new(patch.collect());
         if self.patch.len() > 16 + self.base.names().len() / 8 {
-            self.replace(Versions::from_sorted(self.iter().map(|(name, version)| (name.clone(), version))));
+            let base = Versions::from_sorted(self.iter().map(|(name, version)| (name.clone(), version)));
+            *self = Self { base, patch: Arc::default() };
         }
     }
 
@@ -109,5 +137,70 @@ impl Inventory {
     pub(crate) fn keep_only(&mut self, names: &NameSet) {
         let gone = self.names().difference(names);
         self.forget(&gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Names that many have, and names of one's own, each with a version of its own or none.
+    type Content = (Vec<u8>, BTreeMap<u8, u8>);
+
+    fn content() -> impl Strategy<Value = Content> {
+        (
+            prop::sample::subsequence((0..40).collect::<Vec<u8>>(), 30),
+            prop::collection::btree_map(30..60u8, 0..3u8, 0..6),
+        )
+    }
+
+    fn set((base, own): &Content) -> ResourceSet {
+        let resource = |name: u8, body: u8| Resource::new(format!("{name:02}"), vec![body]);
+        let base = ResourceSet::new(base.iter().map(|name| resource(*name, 0)).collect());
+        ResourceSet::beside(&base, own.iter().map(|(name, body)| resource(*name, *body)).collect())
+    }
+
+    fn map(set: &ResourceSet) -> BTreeMap<ArcStr, u64> {
+        set.iter().map(|r| (r.name.clone(), r.version)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn sets_in_layers_are_compared_as_flat_ones(
+            (base, own) in content(), other in content(), own_too in prop::collection::btree_map(30..60u8, 0..3u8, 0..6),
+            changes in prop::collection::btree_map(0..60u8, prop::option::of(0..3u64), 0..4),
+        ) {
+            let first = set(&(base, own));
+            let (shared, _) = first.layers();
+            let same_base = ResourceSet::beside(
+                shared,
+                own_too.iter().map(|(name, body)| Resource::new(format!("{name:02}"), vec![*body])).collect(),
+            );
+            let mut held = Inventory::default();
+            held.replace(&first);
+            let mut expected = map(&first);
+            prop_assert!(held.is_exactly(&first));
+            let changes = changes.into_iter().map(|(name, version)| (ArcStr::from(format!("{name:02}")), version));
+            let changes: Vec<_> = changes.collect();
+            for (name, version) in &changes {
+                match version {
+                    Some(version) => expected.insert(name.clone(), *version),
+                    None => expected.remove(name),
+                };
+            }
+            held.update(changes);
+            prop_assert!(held.iter().eq(expected.iter().map(|(name, version)| (name, *version))));
+            for offered in [&first, &same_base, &set(&other)] {
+                let there = map(offered);
+                let differing: NameSet =
+                    there.iter().filter(|(n, v)| expected.get(*n) != Some(v)).map(|(n, _)| n.clone()).collect();
+                let absent: NameSet = expected.keys().filter(|n| !there.contains_key(*n)).cloned().collect();
+                prop_assert_eq!(held.differing(offered), differing);
+                prop_assert_eq!(held.absent_from(offered), absent);
+                prop_assert_eq!(held.is_exactly(offered), expected == there);
+            }
+        }
     }
 }

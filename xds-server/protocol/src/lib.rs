@@ -30,5 +30,5 @@ pub use resource::Resource;
 pub use resource_type::ResourceType;
 pub use response::{Heartbeat, Response};
 pub use rule::Rule;
-pub use set::{ResourceSet, Versions};
+pub use set::{Iter, ResourceSet, Versions};
 pub use stream::{Semantics, Stream, SubscriptionStatus, Variant};

@@ -69,10 +69,33 @@ impl NameSet {
         if self.is_subset(other) {
             return other.clone();
         }
+        if self.is_few_of(other) {
+            return other.with_few(self);
+        }
+        if other.is_few_of(self) {
+            return self.with_few(other);
+        }
         let names = self.join(other).map(|step| match step {
             Joined::Left(name) | Joined::Right(name) | Joined::Both(name, _) => name.clone(),
         });
         Self::from_sorted(names.collect())
+    }
+
+    /// These names and a few more: one look-up for each of them.
+    fn with_few(&self, more: &Self) -> Self {
+        let mut names = Vec::with_capacity(self.len() + more.len());
+        let mut rest = self.as_slice();
+        for name in more {
+            let at = rest.partition_point(|n| n < name);
+            let (before, after) = rest.split_at(at);
+            names.extend_from_slice(before);
+            if after.first() != Some(name) {
+                names.push(name.clone());
+            }
+            rest = after;
+        }
+        names.extend_from_slice(rest);
+        Self::from_sorted(names)
     }
 
     /// The names of this set that are not in `other`.

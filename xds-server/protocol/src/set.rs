@@ -3,7 +3,8 @@
 use crate::join::{Joined, join};
 use crate::{NameSet, Resource};
 use arcstr::ArcStr;
-use std::sync::{Arc, LazyLock};
+use std::iter::Peekable;
+use std::sync::{Arc, LazyLock, OnceLock};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Resources of one type, sorted by name, each name once. Cloning shares; all streams that are sent the same hold one.
@@ -15,8 +16,11 @@ pub struct ResourceSet(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    resources: Box<[Resource]>,
-    versions: Versions,
+    /// What many sets have in common: a set without base, none of whose names is in `own`.
+    base: Option<ResourceSet>,
+    own: Box<[Resource]>,
+    /// Made when first asked for, where there is a base.
+    versions: OnceLock<Versions>,
     bytes: usize,
     expires: bool,
 }
@@ -33,6 +37,23 @@ impl ResourceSet {
         Self::from_sorted(resources)
     }
 
+    /// What many are sent alike, and beside it what one is sent on its own: O(`own`), and `base` is kept once for all.
+    /// Of resources with the same name that of `base` stays.
+    pub fn beside(base: &Self, mut own: Vec<Resource>) -> Self {
+        let taken = |r: &Resource| base.get(&r.name).is_some();
+        own.retain(|r| !taken(r));
+        if own.is_empty() {
+            return base.clone();
+        }
+        let own = Self::new(own);
+        if base.is_empty() || base.0.base.is_some() {
+            return base.overlay(&own);
+        }
+        let (bytes, expires) = (base.bytes() + own.bytes(), base.expires() || own.expires());
+        let own = own.0.own.clone();
+        Self(Arc::new(Inner { base: Some(base.clone()), own, versions: OnceLock::new(), bytes, expires }))
+    }
+
     /// The empty set (shared).
     pub fn empty() -> Self {
         EMPTY.clone()
@@ -40,23 +61,37 @@ impl ResourceSet {
 
     /// The resource of this name: O(log n).
     pub fn get(&self, name: &str) -> Option<&Resource> {
-        let at = self.0.resources.binary_search_by(|r| r.name.as_str().cmp(name)).ok()?;
-        self.0.resources.get(at)
+        let Ok(at) = self.0.own.binary_search_by(|r| r.name.as_str().cmp(name)) else {
+            return self.0.base.as_ref()?.get(name);
+        };
+        self.0.own.get(at)
     }
 
     /// The resources in order of name.
-    pub fn iter(&self) -> std::slice::Iter<'_, Resource> {
-        self.0.resources.iter()
+    pub fn iter(&self) -> Iter<'_> {
+        let [base, own] = self.parts();
+        Iter { base: base.iter().peekable(), own: own.iter().peekable() }
+    }
+
+    /// The resources as two lists, each in order of name: what many sets have in common, and what is this one's own.
+    pub fn parts(&self) -> [&[Resource]; 2] {
+        let base = self.0.base.as_ref().map_or(&[][..], |base| &base.0.own);
+        [base, &self.0.own]
+    }
+
+    /// The set that this one has in common with many, which may be itself, and what is its own beside that.
+    pub(crate) fn layers(&self) -> (&Self, &[Resource]) {
+        self.0.base.as_ref().map_or((self, &[]), |base| (base, &self.0.own))
     }
 
     /// How many resources.
     pub fn len(&self) -> usize {
-        self.0.resources.len()
+        self.parts().map(<[_]>::len).iter().sum()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.resources.is_empty()
+        self.len() == 0
     }
 
     /// Sum of the bodies' lengths in bytes, which is what istiod calls the size of a push.
@@ -71,17 +106,18 @@ impl ResourceSet {
 
     /// Names and versions, without the bodies.
     pub fn versions(&self) -> &Versions {
-        &self.0.versions
+        let make = || Versions::from_sorted(self.iter().map(|r| (r.name.clone(), r.version)));
+        self.0.versions.get_or_init(make)
     }
 
     /// The names.
     pub fn names(&self) -> &NameSet {
-        self.0.versions.names()
+        self.versions().names()
     }
 
     /// Hash over all names and versions: equal for equal content.
     pub fn content_version(&self) -> u64 {
-        self.0.versions.hash()
+        self.versions().hash()
     }
 
     /// A number that is the same for clones of one set and differs between sets that live at the same time.
@@ -117,10 +153,10 @@ impl ResourceSet {
 
     fn from_sorted(resources: Vec<Resource>) -> Self {
         debug_assert!(resources.windows(2).all(|pair| pair[0].name < pair[1].name));
-        let versions = Versions::from_sorted(resources.iter().map(|r| (r.name.clone(), r.version)));
         let bytes = resources.iter().map(|r| r.body.len()).sum();
         let expires = resources.iter().any(|r| r.ttl.is_some());
-        Self(Arc::new(Inner { resources: resources.into(), versions, bytes, expires }))
+        let own = resources.into();
+        Self(Arc::new(Inner { base: None, own, versions: OnceLock::new(), bytes, expires }))
     }
 }
 
@@ -132,12 +168,38 @@ impl Default for ResourceSet {
 
 impl<'a> IntoIterator for &'a ResourceSet {
     type Item = &'a Resource;
-    type IntoIter = std::slice::Iter<'a, Resource>;
+    type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
 }
+
+/// The resources of a [`ResourceSet`] in order of name.
+#[derive(Debug, Clone)]
+pub struct Iter<'a> {
+    base: Peekable<std::slice::Iter<'a, Resource>>,
+    own: Peekable<std::slice::Iter<'a, Resource>>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a Resource;
+
+    fn next(&mut self) -> Option<&'a Resource> {
+        match (self.base.peek(), self.own.peek()) {
+            (Some(base), Some(own)) if own.name < base.name => self.own.next(),
+            (Some(_), _) => self.base.next(),
+            (None, _) => self.own.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let length = self.base.len() + self.own.len();
+        (length, Some(length))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
 
 /// Names with their versions: what a stream remembers of a [`ResourceSet`] without keeping its bodies alive.
 #[derive(Debug, Clone)]

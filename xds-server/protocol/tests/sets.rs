@@ -54,6 +54,21 @@ proptest! {
         let mut merged = map(&a);
         merged.extend(map(&b));
         prop_assert_eq!(show(&set_a.overlay(&set_b)), merged);
+        let beside = ResourceSet::beside(&set_a, resources(&b));
+        let mut under = map(&b);
+        under.extend(map(&a));
+        prop_assert_eq!(show(&beside), under.clone());
+        prop_assert_eq!(beside.len(), under.len());
+        prop_assert_eq!(beside.iter().len(), under.len());
+        prop_assert_eq!(beside.is_empty(), under.is_empty());
+        prop_assert_eq!(beside.bytes(), under.values().map(String::len).sum::<usize>());
+        prop_assert!(beside.iter().is_sorted_by_key(|r| &r.name));
+        prop_assert!(beside.iter().all(|r| beside.get(&r.name) == Some(r)));
+        let flat: Vec<_> = beside.iter().cloned().collect();
+        let flat = ResourceSet::new(flat);
+        prop_assert_eq!(beside.versions(), flat.versions());
+        let again = ResourceSet::beside(&beside, resources(&a));
+        prop_assert_eq!(show(&again), under);
         prop_assert_eq!(set_a.content_version() == set_b.content_version(), map(&a) == map(&b));
         prop_assert_eq!(set_a.versions() == set_b.versions(), map(&a) == map(&b));
     }

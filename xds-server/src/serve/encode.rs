@@ -60,15 +60,16 @@ impl Encoder {
             Form { variant, versioned: response.versioned, type_url: response.resource_type.type_url() };
         let mut message = Message::default();
         string(&mut message.tail, 1, &response.version_info);
-        let mut rest = response.resources.iter().as_slice();
-        while !rest.is_empty() {
-            let (run, size);
-            (run, rest, size) = form.cut(rest);
-            if size < RUN_MIN {
-                message.tail.reserve(size);
-                run.iter().for_each(|resource| form.write(&mut message.tail, resource));
-            } else {
-                message.share(self.run(&form, run, size));
+        for mut rest in response.resources.parts() {
+            while !rest.is_empty() {
+                let (run, size);
+                (run, rest, size) = form.cut(rest);
+                if size < RUN_MIN {
+                    message.tail.reserve(size);
+                    run.iter().for_each(|resource| form.write(&mut message.tail, resource));
+                } else {
+                    message.share(self.run(&form, run, size));
+                }
             }
         }
         string(&mut message.tail, 4, form.type_url);

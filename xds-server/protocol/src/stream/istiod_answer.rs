@@ -41,14 +41,11 @@ impl Stream {
         let full = completeness == Completeness::Full;
         let mut removed = match completeness {
             _ if self.variant == Variant::Sotw => NameSet::EMPTY,
-            Completeness::Full => {
-                let watched = match &cause {
-                    Cause::Subscribe(names) => names.clone(),
-                    _ if capable => subscription.held.names(),
-                    _ => names.named().clone(),
-                };
-                watched.difference(resources.names())
-            }
+            Completeness::Full => match &cause {
+                Cause::Subscribe(names) => names.difference(resources.names()),
+                _ if capable => subscription.held.absent_from(&resources),
+                _ => names.named().difference(resources.names()),
+            },
             Completeness::Partial { ref removed } if capable => removed.iter().cloned().collect(),
             Completeness::Partial { .. } => NameSet::EMPTY,
         };
@@ -71,7 +68,7 @@ impl Stream {
         };
         if capable {
             if whole {
-                subscription.held.replace(resources.versions().clone());
+                subscription.held.replace(&resources);
             } else {
                 subscription.held.forget(&removed);
                 subscription
@@ -85,7 +82,7 @@ impl Stream {
         }
         let requested = cause == Cause::Request;
         let rule = if cause == Cause::Warming { Rule::EndpointsAfterClusters } else { Rule::SentAsGenerated };
-        let sent = resources.names().clone();
+        let sent = if kind == ResourceType::Endpoint { resources.names().clone() } else { NameSet::EMPTY };
         let gone = removed.clone();
         self.respond(at, Draft { cause, rule, version, resources, removed });
         match kind {

@@ -82,7 +82,7 @@ impl Stream {
     fn settle_set(&mut self, at: usize, view: &ResourceSet, version: ArcStr) {
         let subscription = &self.subscriptions[at];
         let view = subscription.only_subscribed(view);
-        if !subscription.held.is_exactly(view.versions()) {
+        if !subscription.held.is_exactly(&view) {
             self.send_complete(at, Cause::Push, Rule::MakeBeforeBreak, version, view);
         }
     }

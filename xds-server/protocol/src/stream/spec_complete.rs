@@ -61,7 +61,7 @@ impl Stream {
         let unsure = subscription.flights.names().union(&subscription.refused);
         let changed = subscription.held.differing(&view).union(&unsure).intersection(view.names());
         subscription.refused = NameSet::EMPTY;
-        subscription.held.replace(view.versions().clone());
+        subscription.held.replace(&view);
         subscription.set = Some(view.clone());
         let clusters = subscription.resource_type == ResourceType::Cluster;
         let nonce =

@@ -202,7 +202,7 @@ impl Subscription {
         let whole = answer.completeness == Completeness::Full && *names == self.subscribed();
         if whole && !in_part {
             let held = self.only_subscribed(&answer.resources);
-            return self.held.replace(held.versions().clone());
+            return self.held.replace(&held);
         }
         let taken = difference.gone.union(&difference.missing);
         let steps = join(&difference.send, &taken, |r| r.name.as_str(), |n| n.as_str());

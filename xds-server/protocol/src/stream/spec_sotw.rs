@@ -98,7 +98,7 @@ impl Stream {
         if !is && (change.lost_wildcard || !change.lost.is_empty()) {
             if let Some(set) = subscription.set.take() {
                 let kept = subscription.only_subscribed(&set);
-                subscription.held.replace(kept.versions().clone());
+                subscription.held.replace(&kept);
                 subscription.set = Some(kept);
             } else {
                 let names = subscription.names.clone();
