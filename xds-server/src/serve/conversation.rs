@@ -82,7 +82,7 @@ impl Conversation {
         self.tell(Happening::Received { bytes });
         message.take_node();
         let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
-        let request = message.read(self.only.as_ref()).map_err(invalid)?;
+        let request = message.read(self.only.as_ref(), &self.hub.names).map_err(invalid)?;
         let said = self.said(&request, bytes);
         if is_internal(&request.resource_type) {
             if let (Some(tape), Some(said)) = (&mut self.tape, said) {
@@ -166,7 +166,9 @@ impl Conversation {
     fn sent(&self, response: Response, took: Duration) {
         let Response { resource_type: kind, nonce, resources, removed, version_info, .. } = response;
         let bytes = resources.bytes();
+        let names = self.subscribed(&kind);
         self.hub.note(self.number, &kind, |status| {
+            status.names = names;
             status.sent = Some(nonce.clone());
             status.version = Some(version_info);
             status.sent_at = Some(SystemTime::now());

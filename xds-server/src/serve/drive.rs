@@ -6,8 +6,7 @@ use std::time::Instant;
 use arcstr::ArcStr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_stream::StreamExt;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 use xdslab_mesh::Proxy;
 use xdslab_protocol::{Cause, Push, ResourceType, Variant};
 
@@ -16,6 +15,7 @@ use super::conversation::{Connected, Conversation, FAREWELL, Out, not_ready};
 use super::debug::caller;
 use super::hub::{Hub, Newest};
 use super::node::identity;
+use super::requests::Requests;
 use super::wire::Wire;
 use crate::generate::View;
 use crate::identity::Visitor;
@@ -37,7 +37,7 @@ pub async fn drive<W: Wire>(
     hub: Arc<Hub>,
     only: Option<ResourceType>,
     visitor: Visitor,
-    mut requests: Streaming<W>,
+    mut requests: Requests<W>,
     out: Out,
 ) {
     let cancel = hub.cancel.clone();
@@ -61,7 +61,7 @@ async fn serve<W: Wire>(
     hub: &Arc<Hub>,
     only: Option<ResourceType>,
     visitor: Visitor,
-    requests: &mut Streaming<W>,
+    requests: &mut Requests<W>,
     out: &Out,
 ) -> Result<(), Status> {
     let Some(mut first) = requests.message().await? else { return Ok(()) };
@@ -119,7 +119,7 @@ impl Driver {
     async fn run<W: Wire>(
         &mut self,
         first: W,
-        requests: &mut Streaming<W>,
+        requests: &mut Requests<W>,
         slot: &Slot,
     ) -> Result<(), Status> {
         self.request(first).await?;
@@ -130,8 +130,8 @@ impl Driver {
             self.talk.hub.settle(self.talk.number);
             tokio::select! {
                 biased;
-                message = requests.next() => match message {
-                    Some(message) => self.request(message?).await?,
+                message = requests.message() => match message? {
+                    Some(message) => self.request(message).await?,
                     None => return Ok(()),
                 },
                 room = &mut turns => {

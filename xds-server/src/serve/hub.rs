@@ -15,6 +15,7 @@ use xdslab_protocol::{NameSet, ResourceType, Semantics};
 use super::ask::Ask;
 use super::client::{Client, Seen};
 use super::encode::Encoder;
+use super::names::NameTable;
 use super::status::{ConnectionStatus, TypeStatus};
 use crate::generate::Generator;
 use crate::identity::{Account, Identities};
@@ -48,6 +49,7 @@ struct Connection {
 pub struct Hub {
     pub(super) generator: Generator,
     pub(super) encoder: Encoder,
+    pub(super) names: NameTable,
     pub(super) semantics: Semantics,
     pub(super) identities: Identities,
     /// The mesh's trust domain: empty before the first push.
@@ -86,6 +88,7 @@ impl Hub {
         Self {
             generator: Generator::new(),
             encoder: Encoder::default(),
+            names: NameTable::default(),
             semantics,
             identities,
             trust_domain: watch::Sender::default(),

@@ -8,8 +8,7 @@ use std::time::{Duration, SystemTime};
 use arcstr::ArcStr;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use xdslab_mesh::Proxy;
 use xdslab_proto::Message;
 use xdslab_proto::tls::{Secret, secret::Type};
@@ -21,6 +20,7 @@ use xdslab_protocol::{
 use super::conversation::{FAREWELL, Out, not_ready};
 use super::hub::Hub;
 use super::node::identity;
+use super::requests::Requests;
 use super::secret;
 use super::wire::Wire;
 use crate::identity::{Account, Certificate, NodeClaim, Visitor};
@@ -64,7 +64,7 @@ impl Teller {
 }
 
 /// Serves one stream to its end.
-pub async fn serve_secrets<W: Wire>(hub: Arc<Hub>, visitor: Visitor, mut requests: Streaming<W>, out: Out) {
+pub async fn serve_secrets<W: Wire>(hub: Arc<Hub>, visitor: Visitor, mut requests: Requests<W>, out: Out) {
     let cancel = hub.cancel.clone();
     let status = tokio::select! {
         () = cancel.cancelled() => Status::unavailable("the server is shutting down"),
@@ -80,7 +80,7 @@ pub async fn serve_secrets<W: Wire>(hub: Arc<Hub>, visitor: Visitor, mut request
 async fn serve<W: Wire>(
     hub: &Arc<Hub>,
     visitor: &Visitor,
-    requests: &mut Streaming<W>,
+    requests: &mut Requests<W>,
     out: &Out,
 ) -> Result<(), Status> {
     let Some(mut first) = requests.message().await? else { return Ok(()) };
@@ -124,13 +124,13 @@ async fn serve<W: Wire>(
 }
 
 impl Secrets {
-    async fn run<W: Wire>(mut self, first: W, requests: &mut Streaming<W>) -> Result<(), Status> {
+    async fn run<W: Wire>(mut self, first: W, requests: &mut Requests<W>) -> Result<(), Status> {
         self.request(first).await?;
         loop {
             tokio::select! {
                 biased;
-                message = requests.next() => match message {
-                    Some(message) => self.request(message?).await?,
+                message = requests.message() => match message? {
+                    Some(message) => self.request(message).await?,
                     None => return Ok(()),
                 },
                 changed = self.trust_domain.changed() => {
@@ -146,7 +146,7 @@ impl Secrets {
         let bytes = message.encoded_len();
         message.take_node();
         let invalid = |violation: Violation| Status::invalid_argument(violation.to_string());
-        let request = message.read(Some(&ResourceType::Secret)).map_err(invalid)?;
+        let request = message.read(Some(&ResourceType::Secret), &self.teller.hub.names).map_err(invalid)?;
         let said = self.tape.as_ref().map(|_| Said::new(&request, bytes, self.subscribed()));
         self.stream.handle_request(request).map_err(invalid)?;
         let (events, after) = (self.events(), self.subscribed());

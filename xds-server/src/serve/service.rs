@@ -12,11 +12,9 @@ use axum::http::{HeaderValue, Response, header};
 use axum::routing::{MethodRouter, post};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use tokio::sync::mpsc;
-use tonic::codec::BufferSettings;
+use tonic::Status;
 use tonic::service::Routes;
 use tonic::transport::server::TcpConnectInfo;
-use tonic::{Status, Streaming};
-use tonic_prost::ProstDecoder;
 use xdslab_protocol::ResourceType;
 
 use super::conversation::Out;
@@ -25,6 +23,7 @@ use super::drive::drive;
 use super::hub::Hub;
 use super::reflection::reflection;
 use super::replies::Replies;
+use super::requests::Requests;
 use super::secrets::serve_secrets;
 use super::wire::Wire;
 use crate::identity::Visitor;
@@ -33,8 +32,6 @@ use crate::identity::Visitor;
 const WAITING: usize = 2;
 /// Largest request that is taken, as istiod's default; a bigger one ends the stream.
 const MAX_REQUEST: usize = 4 << 20;
-/// A request is read into a buffer of this size first, and streams keep it: most requests are small.
-const BUFFER: usize = 1 << 10;
 
 /// The services: name, SotW method, delta method, and the type if it is only one.
 pub const SERVICES: [(&str, &str, &str, Option<ResourceType>); 5] = [
@@ -89,26 +86,25 @@ pub fn routes(hub: &Arc<Hub>) -> Routes {
 
 fn resources<W: Wire>(hub: &Arc<Hub>, only: Option<ResourceType>) -> MethodRouter {
     let hub = hub.clone();
-    method(move |request: Streaming<W>, visitor, out| {
+    method(move |request: Requests<W>, visitor, out| {
         hub.streams.spawn(drive(hub.clone(), only.clone(), visitor, request, out));
     })
 }
 
 fn secrets<W: Wire>(hub: &Arc<Hub>) -> MethodRouter {
     let hub = hub.clone();
-    method(move |request: Streaming<W>, visitor, out| {
+    method(move |request: Requests<W>, visitor, out| {
         hub.streams.spawn(serve_secrets(hub.clone(), visitor, request, out));
     })
 }
 
 /// A method whose streams `begin` takes on.
 pub(super) fn method<W: Wire>(
-    begin: impl Fn(Streaming<W>, Visitor, Out) + Clone + Send + Sync + 'static,
+    begin: impl Fn(Requests<W>, Visitor, Out) + Clone + Send + Sync + 'static,
 ) -> MethodRouter {
     post(async move |request: Request| {
         let visitor = visitor(&request);
-        let decoder = ProstDecoder::<W>::new(BufferSettings::new(BUFFER, BUFFER));
-        let requests = Streaming::new_request(decoder, request.into_body(), None, Some(MAX_REQUEST));
+        let requests = Requests::new(request.into_body(), MAX_REQUEST);
         let (out, messages) = mpsc::channel(WAITING);
         begin(requests, visitor, out);
         let mut response = Response::new(Body::new(Replies::new(messages)));

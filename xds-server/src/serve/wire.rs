@@ -1,5 +1,6 @@
 //! Requests of the two variants, from the wire's types to the protocol's own.
 
+use super::names::NameTable;
 use arcstr::ArcStr;
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
@@ -15,7 +16,7 @@ pub trait Wire: prost::Message + Default + Send + 'static {
     fn take_node(&mut self) -> Option<Node>;
 
     /// Reads it. Where the stream serves one type, the type's URL may be missing.
-    fn read(self, only: Option<&ResourceType>) -> Result<Request, Violation>;
+    fn read(self, only: Option<&ResourceType>, table: &NameTable) -> Result<Request, Violation>;
 }
 
 impl Wire for DiscoveryRequest {
@@ -25,13 +26,13 @@ impl Wire for DiscoveryRequest {
         self.node.take()
     }
 
-    fn read(self, only: Option<&ResourceType>) -> Result<Request, Violation> {
+    fn read(self, only: Option<&ResourceType>, table: &NameTable) -> Result<Request, Violation> {
         Ok(Request {
             resource_type: kind(&self.type_url, only)?,
             response_nonce: self.response_nonce,
             version_info: self.version_info,
             error: detail(self.error_detail),
-            names: RequestNames::Sotw(names(self.resource_names)),
+            names: RequestNames::Sotw(table.share(self.resource_names)),
         })
     }
 }
@@ -43,10 +44,10 @@ impl Wire for DeltaDiscoveryRequest {
         self.node.take()
     }
 
-    fn read(self, only: Option<&ResourceType>) -> Result<Request, Violation> {
-        let versions = self.initial_resource_versions.into_iter();
-        let mut initial_versions: Vec<_> =
-            versions.map(|(n, v)| (ArcStr::from(n), ArcStr::from(v))).collect();
+    fn read(self, only: Option<&ResourceType>, table: &NameTable) -> Result<Request, Violation> {
+        let (names, versions): (Vec<_>, Vec<_>) = self.initial_resource_versions.into_iter().unzip();
+        let versions = versions.into_iter().map(ArcStr::from);
+        let mut initial_versions: Vec<_> = table.share(names).into_iter().zip(versions).collect();
         initial_versions.sort();
         Ok(Request {
             resource_type: kind(&self.type_url, only)?,
@@ -54,8 +55,8 @@ impl Wire for DeltaDiscoveryRequest {
             version_info: String::new(),
             error: detail(self.error_detail),
             names: RequestNames::Delta {
-                subscribe: names(self.resource_names_subscribe),
-                unsubscribe: names(self.resource_names_unsubscribe),
+                subscribe: table.share(self.resource_names_subscribe),
+                unsubscribe: table.share(self.resource_names_unsubscribe),
                 initial_versions,
             },
         })
@@ -71,8 +72,4 @@ fn kind(url: &str, only: Option<&ResourceType>) -> Result<ResourceType, Violatio
 
 fn detail(status: Option<RpcStatus>) -> Option<NackDetail> {
     status.map(|s| NackDetail { code: s.code, message: s.message })
-}
-
-fn names(list: Vec<String>) -> Vec<ArcStr> {
-    list.into_iter().map(ArcStr::from).collect()
 }

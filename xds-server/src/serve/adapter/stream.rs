@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use arcstr::ArcStr;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
-use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use xdslab_protocol::{Push, ResourceType};
 
 use super::super::node::identity;
+use super::super::requests::Requests;
 use super::state::{State, States};
 use crate::push::Slot;
 use crate::serve::Hub;
@@ -22,7 +22,7 @@ pub(super) async fn drive<W: Wire>(
     hub: Arc<Hub>,
     states: Arc<States>,
     only: Option<ResourceType>,
-    mut requests: Streaming<W>,
+    mut requests: Requests<W>,
     out: Out,
 ) {
     let cancel = hub.cancel.clone();
@@ -41,7 +41,7 @@ async fn serve<W: Wire>(
     hub: &Arc<Hub>,
     states: &States,
     only: Option<ResourceType>,
-    requests: &mut Streaming<W>,
+    requests: &mut Requests<W>,
     out: &Out,
 ) -> Result<(), Status> {
     let Some(mut first) = requests.message().await? else { return Ok(()) };
@@ -97,7 +97,7 @@ impl Driver {
     async fn run<W: Wire>(
         &mut self,
         first: W,
-        requests: &mut Streaming<W>,
+        requests: &mut Requests<W>,
         slot: &Slot,
         news: &mut watch::Receiver<Arc<State>>,
     ) -> Result<(), Status> {
@@ -108,8 +108,8 @@ impl Driver {
             self.talk.hub.settle(self.talk.number);
             tokio::select! {
                 biased;
-                message = requests.next() => match message {
-                    Some(message) => self.request(message?)?,
+                message = requests.message() => match message? {
+                    Some(message) => self.request(message)?,
                     None => return Ok(()),
                 },
                 () = slot.ready() => self.talk.stream.handle_warming(&slot.take().warming),
