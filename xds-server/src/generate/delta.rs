@@ -6,7 +6,7 @@ use arcstr::ArcStr;
 use xdslab_mesh::service::{host_matches, is_wildcard};
 use xdslab_mesh::{ConfigKey, ConfigKind, Scope};
 
-use super::cluster::name::parse_outbound;
+use super::cluster::name::{may_be_of, parse_outbound};
 use super::view::View;
 use crate::push::PushRequest;
 
@@ -26,16 +26,17 @@ struct Held<'n> {
 }
 
 impl<'n> Held<'n> {
-    fn new(names: impl Iterator<Item = &'n ArcStr>) -> Self {
+    /// Of outbound clusters only those that matter.
+    fn new(names: impl Iterator<Item = &'n ArcStr>, matters: impl Fn(&str) -> bool) -> Self {
         let mut held = Self { by_host: BTreeMap::new(), inbound: Vec::new() };
         for name in names {
-            match parse_outbound(name) {
-                Some(parts) => {
-                    let of_host = held.by_host.entry(parts.hostname).or_default();
-                    of_host.push((parts.port, parts.subset.is_empty(), name));
-                }
-                None if name.starts_with("inbound|") => held.inbound.push(name),
-                None => {}
+            if name.starts_with("inbound|") {
+                held.inbound.push(name);
+            } else if matters(name)
+                && let Some(parts) = parse_outbound(name)
+            {
+                let of_host = held.by_host.entry(parts.hostname).or_default();
+                of_host.push((parts.port, parts.subset.is_empty(), name));
             }
         }
         held
@@ -53,7 +54,11 @@ impl Plan {
         if push.forced || view.passing_changed || !push.keys.iter().all(|key| is_told_apart(key, root)) {
             return None;
         }
-        let held = Held::new(held);
+        let of_kind = |kind| push.keys.iter().filter(move |key| key.kind == kind);
+        let services: BTreeSet<&str> =
+            of_kind(ConfigKind::ServiceEntry).map(|key| key.name.as_str()).collect();
+        let every_host = push.keys.iter().any(asks_by_scope);
+        let held = Held::new(held, |name| every_host || may_be_of(name, &services));
         let mut plan = Self::default();
         plan.doubtful.extend(held.inbound.iter().copied().cloned());
         for key in &push.keys {
@@ -120,6 +125,11 @@ impl Plan {
             }
         }
     }
+}
+
+/// Whether a change can touch clusters of any host.
+fn asks_by_scope(key: &ConfigKey) -> bool {
+    matches!(key.kind, ConfigKind::DestinationRule | ConfigKind::VirtualService | ConfigKind::Sidecar)
 }
 
 /// Whether a change of this kind says which clusters it touches. Kinds that touch none do not matter.

@@ -12,7 +12,7 @@ use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
 use xdslab_mesh::{ClientCertificates, IpMode, PeerAuthenticationIndex, ProxyKind, Scope};
 use xdslab_proto::Message;
 use xdslab_proto::listener::Listener;
-use xdslab_protocol::{Answer, Completeness, Demand, Names, Resource, ResourceSet, ResourceType};
+use xdslab_protocol::{Answer, Completeness, Demand, NameSet, Names, Resource, ResourceSet, ResourceType};
 
 use super::cluster::name::parse_outbound;
 use super::cluster::policy::Policy;
@@ -31,6 +31,8 @@ static NO_ENDPOINTS: LazyLock<Arc<EndpointSet>> = LazyLock::new(Arc::default);
 
 /// How many snapshots an unused answer outlives.
 const LIFETIME: u64 = 8;
+/// Shorter lists of names are not worth looking up.
+const LIST_MIN: usize = 16;
 
 /// Makes answers. Shared by all connections.
 ///
@@ -39,12 +41,14 @@ const LIFETIME: u64 = 8;
 #[derive(Debug, Default)]
 pub struct Generator {
     services: Memo<ServiceKey, (Arc<[Resource]>, ServiceInputs)>,
-    scopes: Memo<ScopeKey, (Arc<[Resource]>, Arc<Scope>, Arc<EndpointIndex>)>,
-    sets: Memo<(usize, u64), (ResourceSet, Arc<[Resource]>)>,
+    scopes: Memo<ScopeKey, (ResourceSet, Arc<Scope>, Arc<EndpointIndex>)>,
     assignments: Memo<AssignmentKey, (Resource, ServiceInputs)>,
+    lists: Memo<ListKey, (Arc<AssignmentList>, ListInputs)>,
     questions: Memo<usize, (Questions, Arc<Scope>)>,
-    listeners: Memo<ListenerShape, (Arc<[Resource]>, Kept)>,
+    listeners: Memo<ListenerShape, (ResourceSet, Kept)>,
     routes: Memo<(Arc<Shape>, ArcStr), (Resource, Kept)>,
+    /// Sets by their content: scopes of different namespaces mostly see the same.
+    sets: Memo<u64, ResourceSet>,
     snapshot: AtomicUsize,
     generation: AtomicU64,
 }
@@ -77,6 +81,24 @@ struct ScopeKey {
 struct AssignmentKey {
     inputs: [usize; 5],
     cluster: ArcStr,
+}
+
+/// A list of clusters whose assignments are asked for, by the addresses of what they depend on and of the names: clients
+/// that say the same names hold the same strings.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ListKey {
+    inputs: [usize; 4],
+    names: Box<[usize]>,
+}
+
+/// What a [`ListKey`] has the addresses of, kept alive.
+type ListInputs = (Arc<Scope>, Arc<EndpointIndex>, Arc<MeshConfig>, Arc<PeerAuthenticationIndex>);
+
+/// The assignments that every proxy of a scope is sent alike, and the clusters whose assignments differ.
+#[derive(Debug)]
+struct AssignmentList {
+    shared: ResourceSet,
+    own: Vec<ArcStr>,
 }
 
 /// Inputs whose addresses are in keys, kept alive beside the values.
@@ -158,13 +180,13 @@ impl Generator {
         if grpc::is_client(view) {
             return ResourceSet::new(grpc::all_clusters(view));
         }
-        let shared = self.outbound_clusters(view);
-        self.joined(&shared, Self::outbound_of_place(view).chain(cluster::own(view)).collect())
+        let own = Self::outbound_of_place(view).chain(cluster::own(view)).collect();
+        ResourceSet::beside(&self.outbound_clusters(view), own)
     }
 
     /// The assignments of the given clusters; a name that stands for nothing gets an empty one.
     pub fn endpoints<'n>(&self, view: &View, names: impl IntoIterator<Item = &'n ArcStr>) -> ResourceSet {
-        ResourceSet::new(names.into_iter().map(|name| self.assignment(view, name)).collect())
+        ResourceSet::new(names.into_iter().map(|name| self.assignment(view, name).0).collect())
     }
 
     /// All listeners of a proxy; of a gRPC client those of all services. What sidecars send is made once for all that
@@ -182,9 +204,9 @@ impl Generator {
         let shape = ListenerShape::of(view, self.questions(view), filters.fingerprint(Class::Outbound));
         let outbound = self
             .listeners
-            .get(shape, self.now(), || (all(listener::outbound(&filters)).into(), kept(view)))
+            .get(shape, self.now(), || (self.shared(all(listener::outbound(&filters))), kept(view)))
             .0;
-        self.joined(&outbound, all(listener::inbound(&filters)))
+        ResourceSet::beside(&outbound, all(listener::inbound(&filters)))
     }
 
     /// The route configurations of the given names; a name that stands for nothing gets one without virtual hosts, and
@@ -207,16 +229,10 @@ impl Generator {
         ResourceSet::new(names.into_iter().map(of_sidecar).collect())
     }
 
-    /// A set of what many are sent alike and what one is sent on its own; proxies whose own are equal share it.
-    fn joined(&self, shared: &Arc<[Resource]>, own: Vec<Resource>) -> ResourceSet {
-        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        for resource in &own {
-            hasher.update(resource.name.as_bytes());
-            hasher.update(&resource.version.to_le_bytes());
-        }
-        let key = (address(shared), hasher.digest());
-        let make = || (ResourceSet::new(shared.iter().cloned().chain(own).collect()), shared.clone());
-        self.sets.get(key, self.now(), make).0
+    /// The set of these resources that everybody shares.
+    fn shared(&self, resources: Vec<Resource>) -> ResourceSet {
+        let set = ResourceSet::new(resources);
+        self.sets.get(set.content_version(), self.now(), || set.clone())
     }
 
     fn questions(&self, view: &View) -> Questions {
@@ -239,16 +255,17 @@ impl Generator {
             let then = now - LIFETIME;
             self.services.sweep(then);
             self.scopes.sweep(then);
-            self.sets.sweep(then);
             self.assignments.sweep(then);
+            self.lists.sweep(then);
             self.questions.sweep(then);
             self.listeners.sweep(then);
             self.routes.sweep(then);
+            self.sets.sweep(then);
         }
     }
 
     /// Outbound clusters that every proxy of the scope is sent alike.
-    fn outbound_clusters(&self, view: &View) -> Arc<[Resource]> {
+    fn outbound_clusters(&self, view: &View) -> ResourceSet {
         let make = || {
             let mut all = Vec::new();
             for service in view.scope.services() {
@@ -257,7 +274,7 @@ impl Generator {
                     all.extend(self.service_clusters(view, inputs).iter().cloned());
                 }
             }
-            Arc::from(all)
+            self.shared(all)
         };
         if view.scope.has_workload_rules() {
             return make();
@@ -288,8 +305,8 @@ impl Generator {
         demand: &Demand,
         push: Option<&PushRequest>,
     ) -> (ResourceSet, Completeness) {
-        let held = demand.held.names();
-        let plan = push.filter(|_| !demand.forced).and_then(|push| Plan::of(view, push, held.iter()));
+        let held = demand.held.iter().map(|(name, _)| name);
+        let plan = push.filter(|_| !demand.forced).and_then(|push| Plan::of(view, push, held));
         match plan {
             None => (named(self.clusters(view), &demand.names), Completeness::Full),
             Some(plan) => {
@@ -309,21 +326,47 @@ impl Generator {
         names: &Names,
         push: Option<&PushRequest>,
     ) -> (ResourceSet, Completeness) {
-        let all = names.named().iter();
+        let all = names.named();
         match push.and_then(|push| Touched::of(view, push)) {
-            None => (self.endpoints(view, all), Completeness::Full),
+            None => (self.listed_endpoints(view, all), Completeness::Full),
             Some(touched) => {
-                let picked = all.filter(|name| touched.holds(view, name));
+                let picked = all.iter().filter(|name| touched.holds(view, name));
                 (self.endpoints(view, picked), Completeness::Partial { removed: Vec::new() })
             }
         }
     }
 
-    fn assignment(&self, view: &View, name: &ArcStr) -> Resource {
+    /// The assignments of a whole list of clusters, which most proxies of a scope have in common.
+    fn listed_endpoints(&self, view: &View, names: &NameSet) -> ResourceSet {
+        if names.len() < LIST_MIN || view.scope.has_workload_rules() || !endpoint::of_this_cluster(view) {
+            return self.endpoints(view, names);
+        }
+        let (scope, snapshot) = (&view.scope, &view.snapshot);
+        let index = snapshot.endpoint_index();
+        let (mesh, authentications) = (snapshot.mesh_config(), snapshot.peer_authentications());
+        let inputs = [address(scope), address(index), address(mesh), address(authentications)];
+        let key = ListKey { inputs, names: names.iter().map(|name| name.as_ptr().addr()).collect() };
+        let make = || {
+            let (mut shared, mut own) = (Vec::with_capacity(names.len()), Vec::new());
+            for name in names {
+                match self.assignment(view, name) {
+                    (resource, true) => shared.push(resource),
+                    (_, false) => own.push(name.clone()),
+                }
+            }
+            let kept = (scope.clone(), index.clone(), mesh.clone(), authentications.clone());
+            (Arc::new(AssignmentList { shared: self.shared(shared), own }), kept)
+        };
+        let list = self.lists.get(key, self.now(), make).0;
+        ResourceSet::beside(&list.shared, list.own.iter().map(|name| self.assignment(view, name).0).collect())
+    }
+
+    /// The assignment of a cluster, and whether every proxy of the scope is sent it alike.
+    fn assignment(&self, view: &View, name: &ArcStr) -> (Resource, bool) {
         let encode = |cla: xdslab_proto::ordered::ClusterLoadAssignment| {
             Resource::new(name.clone(), cla.encode_to_vec())
         };
-        let nothing = || encode(endpoint::empty(name));
+        let nothing = || (encode(endpoint::empty(name)), true);
         let Some(parts) = parse_outbound(name) else { return nothing() };
         let Some(service) = view.scope.service(parts.hostname) else { return nothing() };
         let Some(port) = service.port(parts.port) else { return nothing() };
@@ -351,10 +394,10 @@ impl Generator {
         };
         let make = || encode(assignment.build(view));
         if assignment.depends_on_proxy(view) || !endpoint::of_this_cluster(view) {
-            return make();
+            return (make(), false);
         }
         let key = AssignmentKey { inputs: inputs.addresses(), cluster: name.clone() };
-        self.assignments.get(key, self.now(), || (make(), inputs.clone())).0
+        (self.assignments.get(key, self.now(), || (make(), inputs.clone())).0, true)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use arcstr::ArcStr;
 use xdslab_mesh::{ConfigKind, Scope};
 
-use super::cluster::name::parse_outbound;
+use super::cluster::name::{may_be_of, parse_outbound};
 use super::view::View;
 use crate::push::PushRequest;
 
@@ -44,6 +44,10 @@ impl Touched {
 
     /// Whether the endpoints of a cluster can have changed.
     pub fn holds(&self, view: &View, cluster: &ArcStr) -> bool {
+        let by_host_alone = self.rules.is_empty() && self.namespaces.is_empty();
+        if by_host_alone && !may_be_of(cluster, &self.hosts) {
+            return false;
+        }
         let Some(parts) = parse_outbound(cluster) else { return false };
         let ruled = |scope: &Scope| {
             let rules = scope.rules(parts.hostname).iter();

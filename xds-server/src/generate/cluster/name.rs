@@ -1,8 +1,14 @@
 //! Names of clusters (istiod: `pilot/pkg/model/push_context.go`, `BuildSubsetKey`).
 
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+
 use arcstr::{ArcStr, format};
 use xdslab_mesh::object::istio::Destination;
 use xdslab_mesh::service::{Resolution, Service};
+
+/// Up to so many hosts are compared with a name one by one.
+const FEW_HOSTS: usize = 4;
 
 /// `outbound|<port>|<subset>|<hostname>`.
 pub fn outbound(port: u32, subset: &str, hostname: &str) -> ArcStr {
@@ -55,6 +61,17 @@ pub fn parse_outbound(name: &str) -> Option<Outbound<'_>> {
         .then(|| Some(Outbound { port: port.parse().ok()?, subset, hostname, by_sni }))?
 }
 
+/// Whether a name may be that of an outbound cluster of one of these hosts, without a look at the rest of it: false for
+/// nearly all that are not.
+pub fn may_be_of<H: Borrow<str> + Ord>(name: &str, hosts: &BTreeSet<H>) -> bool {
+    if hosts.len() <= FEW_HOSTS {
+        return hosts.iter().any(|host| name.ends_with(host.borrow()));
+    }
+    let host =
+        if name.starts_with("outbound_.") { name.rsplit("_.").next() } else { name.rsplit('|').next() };
+    host.is_some_and(|host| hosts.contains(host))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +89,17 @@ mod tests {
         assert_eq!(parse_outbound("outbound|80||a|b"), None);
         assert_eq!(sni(80, "", "a.b"), "outbound_.80_._.a.b");
         assert_eq!(sni(80, "v1", "a.b"), "outbound_.80_.v1_.a.b");
+    }
+
+    #[test]
+    fn names_are_told_by_the_host_alone() {
+        let few = BTreeSet::from(["a.b"]);
+        let many: BTreeSet<_> = ["a.b", "c", "d", "e", "f"].into();
+        for hosts in [few, many] {
+            assert!(may_be_of(&outbound(80, "v1", "a.b"), &hosts));
+            assert!(may_be_of(&sni(80, "", "a.b"), &hosts));
+            assert!(!may_be_of(&outbound(80, "", "a.b.c"), &hosts));
+            assert!(!may_be_of("inbound|80||", &hosts));
+        }
     }
 }
