@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
+use xdslab_mesh::{Change, ChangeSet};
 use xdslab_server::Config;
 use xdslab_server::identity::IdentityOptions;
 use xdslab_server::observe::Happening;
@@ -174,6 +175,58 @@ async fn the_registry_and_its_endpoints() {
     let host = "empty.default.svc.cluster.local";
     let message = format!("Duplicate subset v1 found while merging destination rules for {host}");
     assert_eq!(status["pilot_destrule_subsets"], json!({host: {"message": message}}));
+    server.shutdown().await.expect("it ends");
+}
+
+/// Keys and messages: istiod 1.31.0-rc.0's.
+#[tokio::test]
+async fn what_another_one_has_already() {
+    const RDS: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+    let server = server().await;
+    let mut client = Client::in_sync(&server).await;
+    let entry = |name: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": name, "namespace": "default"},
+               "spec": {"hosts": [format!("{name}.com")], "resolution": "DNS", "ports": [{"name": "tcp", "number": 9000, "protocol": "TCP"}]}})
+    };
+    let rule = |name: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": "default"},
+               "spec": {"hosts": ["wanted.com"], "http": [{"route": [{"destination": {"host": "a"}}]}]}})
+    };
+    let same_port = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "z", "namespace": "default"},
+        "spec": {"clusterIP": "10.1.0.9", "selector": {"app": "a"}, "ports": [{"name": "tcp", "port": 81, "targetPort": 80}]}});
+    let objects = [entry("x"), entry("y"), rule("v"), rule("w"), same_port];
+    server.apply(common::apply(objects)).await;
+    client.hear().await.expect("a push");
+    client.ask(LDS, &[]).await;
+    let mut answer = client.ask(RDS, &["80"]).await;
+    while answer.type_url != RDS {
+        answer = client.hear().await.expect("the routes");
+    }
+    let status = page(&server, "/debug/push_status").await;
+    let amiss = |message: &str| json!({"proxy": "a-1.default", "message": message});
+    assert_eq!(
+        status["pilot_conflict_outbound_listener_tcp_over_current_tcp"],
+        json!({"0.0.0.0_9000": amiss("Listener=0.0.0.0_9000 Accepted=TCP Rejected=TCP (y.com)")})
+    );
+    let inbound = "Conflicting inbound listener:80. existing: a.default.svc.cluster.local, incoming: z.default.svc.cluster.local";
+    assert_eq!(status["pilot_conflict_inbound_listener"], json!({"a-1.default": amiss(inbound)}));
+    // The services of this mesh have one address between them, which is a domain too.
+    let empty = "empty.default.svc.cluster.local:80";
+    assert_eq!(
+        status["pilot_vservice_dup_domain"],
+        json!({
+            "wanted.com:80": amiss("duplicate domain from virtual service: wanted.com:80"),
+            empty: amiss(&format!("duplicate domain from service: {empty}")),
+        })
+    );
+    let (_, metrics) = get(&server, "/metrics").await;
+    assert!(metrics.contains("\npilot_vservice_dup_domain 2\n"), "{metrics}");
+    assert!(metrics.contains("\npilot_duplicate_envoy_clusters 0\n"), "{metrics}");
+    let key = xdslab_mesh::object::Identity::of(&rule("w")).key().expect("a known kind");
+    server.apply(ChangeSet { changes: vec![Change::Delete(key)] }).await;
+    client.hear().await.expect("a push");
+    let status = page(&server, "/debug/push_status").await;
+    assert_eq!(status["pilot_vservice_dup_domain"].get("wanted.com:80"), None, "{status}");
     server.shutdown().await.expect("it ends");
 }
 

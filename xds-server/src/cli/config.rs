@@ -63,7 +63,7 @@ pub struct ConfigArgs {
     stock: bool,
 }
 
-/// Runs it.
+/// Runs it. What had to be left out is printed to standard error.
 ///
 /// # Errors
 /// When the files cannot be read, or the proxy is none of the mesh's pods.
@@ -72,6 +72,9 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     let view = view(&args.files, &args.proxy, args.stock)?;
     let answers = Answers::new(&view);
     println!("{}", written(&answers, args.what, args.output)?.trim_end());
+    for (conflict, _) in answers.generator.conflicts() {
+        eprintln!("left out: {}", conflict.message);
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use xdslab_protocol::{Answer, Completeness, Demand, NameSet, Names, Resource, Re
 use super::cluster::name::parse_outbound;
 use super::cluster::policy::Policy;
 use super::cluster::{self, Outbound};
+use super::conflict::{Conflict, Conflicts};
 use super::delta::Plan;
 use super::endpoint::{self, Assignment};
 use super::filter::{Class, Filters};
@@ -45,10 +46,11 @@ pub struct Generator {
     assignments: Memo<AssignmentKey, (Resource, ServiceInputs)>,
     lists: Memo<ListKey, (Arc<AssignmentList>, ListInputs)>,
     questions: Memo<usize, (Questions, Arc<Scope>)>,
-    listeners: Memo<ListenerShape, (ResourceSet, Kept)>,
-    routes: Memo<(Arc<Shape>, ArcStr), (Resource, Kept)>,
+    listeners: Memo<ListenerShape, (ResourceSet, Arc<[Conflict]>, Kept)>,
+    routes: Memo<(Arc<Shape>, ArcStr), (Resource, Arc<[Conflict]>, Kept)>,
     /// Sets by their content: scopes of different namespaces mostly see the same.
     sets: Memo<u64, ResourceSet>,
+    conflicts: Conflicts,
     snapshot: AtomicUsize,
     generation: AtomicU64,
 }
@@ -175,12 +177,18 @@ impl Generator {
         Answer { version: ArcStr::new(), resources, completeness }
     }
 
+    /// What was left out of what was made for the newest mesh, each with the proxy that it was last made for.
+    pub fn conflicts(&self) -> Vec<(Conflict, ArcStr)> {
+        self.conflicts.all()
+    }
+
     /// All clusters of a proxy; of a gRPC client all that it may ask for.
     pub fn clusters(&self, view: &View) -> ResourceSet {
         if grpc::is_client(view) {
             return ResourceSet::new(grpc::all_clusters(view));
         }
-        let own = Self::outbound_of_place(view).chain(cluster::own(view)).collect();
+        let own: Vec<_> = Self::outbound_of_place(view).chain(cluster::own(view)).collect();
+        self.conflicts.note(view, &cluster::conflicts(&own));
         ResourceSet::beside(&self.outbound_clusters(view), own)
     }
 
@@ -202,10 +210,13 @@ impl Generator {
             return ResourceSet::new(all(listener::of_gateway(&filters)));
         }
         let shape = ListenerShape::of(view, self.questions(view), filters.fingerprint(Class::Outbound));
-        let outbound = self
-            .listeners
-            .get(shape, self.now(), || (self.shared(all(listener::outbound(&filters))), kept(view)))
-            .0;
+        let make = || {
+            let (listeners, conflicts) = listener::outbound(&filters);
+            (self.shared(all(listeners)), conflicts.into(), kept(view))
+        };
+        let (outbound, conflicts, _) = self.listeners.get(shape, self.now(), make);
+        self.conflicts.note(view, &conflicts);
+        self.conflicts.note(view, &listener::inbound_conflicts(view));
         ResourceSet::beside(&outbound, all(listener::inbound(&filters)))
     }
 
@@ -223,8 +234,13 @@ impl Generator {
         }
         let (shape, now) = (Arc::new(Shape::of(view, self.questions(view))), self.now());
         let of_sidecar = |name: &ArcStr| {
-            let make = || (encoded(name, route::configuration(view, name)), kept(view));
-            self.routes.get((shape.clone(), name.clone()), now, make).0
+            let make = || {
+                let (body, conflicts) = route::configuration(view, name);
+                (encoded(name, body), conflicts.into(), kept(view))
+            };
+            let (resource, conflicts, _) = self.routes.get((shape.clone(), name.clone()), now, make);
+            self.conflicts.note(view, &conflicts);
+            resource
         };
         ResourceSet::new(names.into_iter().map(of_sidecar).collect())
     }
@@ -250,6 +266,7 @@ impl Generator {
         if self.snapshot.swap(at, Ordering::Relaxed) == at {
             return;
         }
+        self.conflicts.clear();
         let now = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
         if now.is_multiple_of(LIFETIME) {
             let then = now - LIFETIME;

@@ -1,6 +1,7 @@
 //! From what a proxy may see to Envoy's resources. Pure: same view, same bytes.
 
 mod cluster;
+mod conflict;
 mod delta;
 mod endpoint;
 mod filter;
@@ -19,5 +20,6 @@ mod short_names;
 mod touched;
 mod view;
 
+pub use conflict::{Conflict, ConflictKind};
 pub use generator::Generator;
 pub use view::View;

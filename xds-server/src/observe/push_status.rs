@@ -1,6 +1,7 @@
 //! What is amiss in the mesh as it was last pushed (istiod: `PushContext.ProxyStatus` in `push_context.go`).
 //!
-//! istiod notes it while it generates. Here it is worked out when somebody asks, so that pushes cost nothing.
+//! istiod notes all of it while it generates. Here that is so of conflicts only, which depend on who is connected; what
+//! the mesh alone tells is worked out when somebody asks, so that pushes cost nothing.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use arcstr::ArcStr;
 use serde::Serialize;
 use xdslab_mesh::Snapshot;
 use xdslab_mesh::service::Resolution;
+
+use crate::generate::{Conflict, ConflictKind};
 
 /// Clusters that endpoints are told for, and that have none.
 const NO_INSTANCES: &str = "pilot_eds_no_instances";
@@ -20,12 +23,29 @@ const NO_IP: &str = "pilot_no_ip";
 const SUBSETS: &str = "pilot_destrule_subsets";
 
 /// The metrics of this page: name and meaning.
-pub(super) const METRICS: [(&str, &str); 4] = [
+pub(super) const METRICS: [(&str, &str); 8] = [
+    (
+        metric(ConflictKind::InboundListener),
+        "Ports of proxies that services with different protocols lead to",
+    ),
+    (metric(ConflictKind::OutboundTcpListener), "TCP listeners that two services match alike"),
+    (metric(ConflictKind::Cluster), "Clusters of one name"),
+    (metric(ConflictKind::Domain), "Virtual hosts whose name or domain another one has"),
     (SUBSETS, "Duplicate subsets across destination rules for same host"),
     (NO_DNS_ENDPOINTS, "DNS clusters without endpoints"),
     (NO_INSTANCES, "Clusters without endpoints"),
     (NO_IP, "Pods not found in the endpoint table"),
 ];
+
+/// istiod's name for the metric of a kind of conflicts.
+const fn metric(kind: ConflictKind) -> &'static str {
+    match kind {
+        ConflictKind::InboundListener => "pilot_conflict_inbound_listener",
+        ConflictKind::OutboundTcpListener => "pilot_conflict_outbound_listener_tcp_over_current_tcp",
+        ConflictKind::Cluster => "pilot_duplicate_envoy_clusters",
+        ConflictKind::Domain => "pilot_vservice_dup_domain",
+    }
+}
 
 /// One thing that is amiss.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -73,6 +93,13 @@ impl PushStatus {
             }
         }
         status
+    }
+
+    /// Adds what was left out of resources.
+    pub fn add(&mut self, conflicts: Vec<(Conflict, ArcStr)>) {
+        for (Conflict { kind, name, message }, proxy) in conflicts {
+            self.0.entry(metric(kind)).or_default().insert(name, Amiss { proxy, message });
+        }
     }
 
     /// What is amiss under one metric.

@@ -256,8 +256,15 @@ impl Hub {
         self.observers.metrics().text(&self.push_status())
     }
 
-    /// What is amiss in the mesh as it was last pushed; worked out once a push, when first asked for.
-    pub fn push_status(&self) -> Arc<PushStatus> {
+    /// What is amiss in the mesh as it was last pushed, and what of it could not be sent.
+    pub fn push_status(&self) -> PushStatus {
+        let mut status = PushStatus::clone(&self.mesh_status());
+        status.add(self.generator.conflicts());
+        status
+    }
+
+    /// What is amiss in the mesh; worked out once a push, when first asked for.
+    fn mesh_status(&self) -> Arc<PushStatus> {
         let Some(Newest { snapshot, version }) = self.newest.borrow().clone() else { return Arc::default() };
         let mut known = self.amiss.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, status)) = &*known

@@ -14,11 +14,14 @@ pub(super) mod stats;
 pub(super) mod tls;
 pub(super) mod wire;
 
+use std::collections::HashSet;
+
 use xdslab_mesh::ProxyKind;
 use xdslab_protocol::Resource;
 
 pub(super) use outbound::{Outbound, identities};
 
+use super::conflict::{Conflict, ConflictKind};
 use super::view::View;
 use outbound::encode_plain;
 
@@ -37,4 +40,29 @@ pub fn own(view: &View) -> Vec<Resource> {
     clusters.extend(inbound::clusters(view));
     clusters.push(encode_plain(&special::inbound_passthrough(mesh, proxy, view.preserve_case())));
     clusters
+}
+
+/// Clusters whose names others before them have: they are left out (istiod: `normalizeClusters`).
+pub fn conflicts(clusters: &[Resource]) -> Vec<Conflict> {
+    let mut names = HashSet::with_capacity(clusters.len());
+    let twice = clusters.iter().filter(|cluster| !names.insert(&cluster.name));
+    let conflict = |cluster: &Resource| Conflict {
+        kind: ConflictKind::Cluster,
+        name: cluster.name.to_string(),
+        message: format!("Duplicate cluster {} found while pushing CDS", cluster.name),
+    };
+    twice.map(conflict).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_clusters_with_one_name_the_second_is_a_conflict() {
+        let clusters = ["a", "b", "a"].map(|name| Resource::new(name, "x"));
+        let [conflict] = &conflicts(&clusters)[..] else { panic!("one") };
+        assert_eq!((conflict.kind, conflict.name.as_str()), (ConflictKind::Cluster, "a"));
+        assert!(conflicts(&clusters[..2]).is_empty());
+    }
 }

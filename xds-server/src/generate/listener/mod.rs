@@ -7,11 +7,13 @@ pub(crate) mod listener_filters;
 mod outbound;
 mod reserved;
 
+pub(crate) use inbound::conflicts as inbound_conflicts;
 pub(crate) use outbound::destination;
 use xdslab_proto::listener::Listener;
 use xdslab_proto::listener::listener::ConnectionBalanceConfig;
 use xdslab_proto::listener::listener::connection_balance_config::{BalanceType, ExactBalance};
 
+use super::conflict::Conflict;
 use super::filter::Filters;
 use super::gateway;
 pub(crate) use outbound::vip;
@@ -22,9 +24,10 @@ pub(crate) fn balance(exact: bool) -> Option<ConnectionBalanceConfig> {
     exact.then_some(ConnectionBalanceConfig { balance_type })
 }
 
-/// The listeners of a sidecar for what its application sends.
-pub(crate) fn outbound(filters: &Filters<'_>) -> Vec<Listener> {
-    placed(filters, outbound::listeners(filters))
+/// The listeners of a sidecar for what its application sends, and what was left out of them.
+pub(crate) fn outbound(filters: &Filters<'_>) -> (Vec<Listener>, Vec<Conflict>) {
+    let (listeners, conflicts) = outbound::listeners(filters);
+    (placed(filters, listeners), conflicts)
 }
 
 /// The listeners of a sidecar for what its application is sent.

@@ -7,6 +7,7 @@ use xdslab_proto::protobuf::{BoolValue, UInt32Value};
 use super::naming::{self, virtual_hosts};
 use super::table::Table;
 use super::usual;
+use crate::generate::conflict::Conflict;
 use crate::generate::grpc;
 use crate::generate::view::View;
 
@@ -17,25 +18,26 @@ const HTTP_PROXY: &str = "http_proxy";
 /// What the name of the routes of a Unix socket begins with.
 const UNIX: &str = "unix://";
 
-/// One encoded route configuration of a sidecar; without virtual hosts where the name says nothing.
+/// One encoded route configuration of a sidecar, without virtual hosts where the name says nothing; and what was left
+/// out of it.
 ///
 /// O(services and virtual services of the serving listener); for the name of one host O(1), but where the listener's
 /// services are not those of the scope. It depends on the scope and the mesh configuration, and of the proxy on its DNS
 /// domain, address families, cluster, DNS capture, proxy configuration, and, where a virtual service or destination rule
 /// asks for them, its labels and namespace.
-pub(crate) fn configuration(view: &View, name: &str) -> Vec<u8> {
+pub(crate) fn configuration(view: &View, name: &str) -> (Vec<u8>, Vec<Conflict>) {
     let validate_clusters = Some(BoolValue { value: false });
     let empty = || RouteConfiguration { name: name.to_owned(), validate_clusters, ..Default::default() };
-    let Some(virtual_hosts) = Wanted::read(name).map(|wanted| wanted.virtual_hosts(view)) else {
-        return empty().encode_to_vec();
+    let Some((virtual_hosts, conflicts)) = Wanted::read(name).map(|wanted| wanted.virtual_hosts(view)) else {
+        return (empty().encode_to_vec(), Vec::new());
     };
-    RouteConfiguration {
+    let configuration = RouteConfiguration {
         virtual_hosts,
         max_direct_response_body_size_bytes: Some(UInt32Value { value: LONGEST_BODY }),
         ignore_port_in_host_matching: true,
         ..empty()
-    }
-    .encode_to_vec()
+    };
+    (configuration.encode_to_vec(), conflicts)
 }
 
 /// The virtual hosts of a port for gRPC clients, in order of name: every domain also with the port, and none that takes
@@ -44,7 +46,7 @@ pub(crate) fn configuration(view: &View, name: &str) -> Vec<u8> {
 /// As [`configuration`] in cost and dependencies.
 pub(crate) fn of_grpc_port(view: &View, port: u32) -> Vec<VirtualHost> {
     debug_assert!(grpc::is_client(view), "others compare hosts without ports");
-    Table::of_port(view, port, "").map(|table| virtual_hosts(&table)).unwrap_or_default()
+    Table::of_port(view, port, "").map(|table| virtual_hosts(&table).0).unwrap_or_default()
 }
 
 /// What the name of a route configuration asks for.
@@ -68,17 +70,18 @@ impl<'n> Wanted<'n> {
         }
     }
 
-    fn virtual_hosts(self, view: &View) -> Vec<VirtualHost> {
+    fn virtual_hosts(self, view: &View) -> (Vec<VirtualHost>, Vec<Conflict>) {
         match self {
             Self::Port(port, bind) => {
                 let table = Table::of_port(view, port, bind);
-                let mut hosts = table.map(|table| virtual_hosts(&table)).unwrap_or_default();
+                let (mut hosts, conflicts) = table.map(|table| virtual_hosts(&table)).unwrap_or_default();
                 hosts.push(usual::catch_all(view));
-                hosts
+                (hosts, conflicts)
             }
             Self::Host(host, port) => {
                 let table = Table::of_host(view, host, port);
-                table.and_then(|table| naming::only(&table, host)).into_iter().collect()
+                let only = table.and_then(|table| naming::only(&table, host));
+                (only.into_iter().collect(), Vec::new())
             }
         }
     }

@@ -9,20 +9,25 @@ use xdslab_proto::ordered::VirtualHost;
 
 use super::domains::{Domain, bracketed, of_service};
 use super::table::{Group, Table};
+use crate::generate::conflict::{Conflict, ConflictKind};
 use crate::generate::grpc;
 
 /// The port whose hosts are called without port.
 const HTTP: u32 = 80;
 
 /// All virtual hosts of a table but the one that takes the rest, in order of name. Of several that claim a name or
-/// a domain the first has it.
-pub(super) fn virtual_hosts(table: &Table<'_>) -> Vec<VirtualHost> {
+/// a domain the first has it; the others are among what was left out.
+pub(super) fn virtual_hosts(table: &Table<'_>) -> (Vec<VirtualHost>, Vec<Conflict>) {
     let groups = table.groups();
     let drafts = Drafts::of(table, &groups);
     let kept = drafts.kept();
+    let mut conflicts = drafts.nameless;
     let counts_attempts = counts_attempts(table);
     let mut hosts = Vec::with_capacity(drafts.all.len());
     for (draft, kept) in drafts.all.into_iter().zip(kept) {
+        if kept.contains(&false) {
+            conflicts.push(draft.conflict());
+        }
         let domains = draft.domains.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(d, _)| d.text);
         // On the proxy's own port a host of another port than 80 is called with its port.
         let is_reachable = |d: &String| table.port != 0 || draft.group.port == HTTP || d.contains(':');
@@ -38,7 +43,7 @@ pub(super) fn virtual_hosts(table: &Table<'_>) -> Vec<VirtualHost> {
         }
     }
     hosts.sort_by(|a, b| a.name.cmp(&b.name));
-    hosts
+    (hosts, conflicts)
 }
 
 /// The only virtual host of a table of one host: it takes every request, for the connection has told which host is meant.
@@ -61,13 +66,26 @@ fn counts_attempts(table: &Table<'_>) -> bool {
 struct Draft<'g> {
     host: &'g str,
     group: &'g Group<'g>,
+    is_service: bool,
     domains: Vec<Domain>,
+}
+
+impl Draft<'_> {
+    /// Another host has its name, or a domain of it.
+    fn conflict(&self) -> Conflict {
+        let name = with_port(self.host, self.group.port);
+        let whose = if self.is_service { "service" } else { "virtual service" };
+        let message = format!("duplicate domain from {whose}: {name}");
+        Conflict { kind: ConflictKind::Domain, name, message }
+    }
 }
 
 struct Drafts<'g> {
     all: Vec<Draft<'g>>,
     /// Names that services have in full, as domains show them.
     full: HashSet<Cow<'g, str>>,
+    /// Hosts whose names others have.
+    nameless: Vec<Conflict>,
 }
 
 impl<'g> Drafts<'g> {
@@ -87,12 +105,16 @@ impl<'g> Drafts<'g> {
         };
         let (mut names, mut full) = (HashSet::new(), HashSet::new());
         let mut all = Vec::with_capacity(groups.len());
+        let mut nameless = Vec::new();
         for group in groups {
             let port = group.port;
             for host in &group.hosts {
+                let mut draft = Draft { host, group, is_service: false, domains: Vec::new() };
                 if names.insert((*host, port)) {
-                    let domains = domains(vec![Domain::own(host)], port, is_grpc);
-                    all.push(Draft { host, group, domains });
+                    draft.domains = domains(vec![Domain::own(host)], port, is_grpc);
+                    all.push(draft);
+                } else {
+                    nameless.push(draft.conflict());
                 }
             }
             for service in &group.services {
@@ -102,13 +124,16 @@ impl<'g> Drafts<'g> {
                 if shows_ports {
                     full.insert(Cow::Owned(with_port(host, port)));
                 }
+                let mut draft = Draft { host, group, is_service: true, domains: Vec::new() };
                 if names.insert((host, port)) {
-                    let domains = domains(of_service(service, &table.view.proxy), port, shows_ports);
-                    all.push(Draft { host, group, domains });
+                    draft.domains = domains(of_service(service, &table.view.proxy), port, shows_ports);
+                    all.push(draft);
+                } else {
+                    nameless.push(draft.conflict());
                 }
             }
         }
-        Self { all, full }
+        Self { all, full, nameless }
     }
 
     /// Of each domain of each host whether it keeps it: no host before has it (case does not count), and it is no form

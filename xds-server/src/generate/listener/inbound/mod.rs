@@ -11,14 +11,15 @@ mod tls;
 
 use std::collections::BTreeSet;
 
-use xdslab_mesh::Interception;
 use xdslab_mesh::object::istio::MutualTlsMode;
+use xdslab_mesh::{Interception, ServiceTarget};
 use xdslab_proto::core::TrafficDirection;
 use xdslab_proto::listener::{FilterChain, Listener};
 use xdslab_proto::protobuf::BoolValue;
 
 use super::{address, balance};
 use crate::generate::cluster::wire::{duration, uint32};
+use crate::generate::conflict::{Conflict, ConflictKind};
 use crate::generate::filter::{Class, Filters};
 use crate::generate::inbound_port;
 use crate::generate::view::View;
@@ -41,6 +42,27 @@ pub(super) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
     }
     all.extend(own.iter().map(|port| binding(&chains, port)));
     all
+}
+
+/// Services that lead to one port of the application with different protocols: the oldest is served (istiod:
+/// `reportInboundConflict`).
+pub(crate) fn conflicts(view: &View) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    for port in inbound_port::of(view).iter().filter(|port| ChainPort::new(view, port).is_some()) {
+        let Some((first, others)) = port.targets.split_first() else { continue };
+        let differs = |other: &&&ServiceTarget| {
+            other.port.protocol != first.port.protocol && other.service.hostname != first.service.hostname
+        };
+        found.extend(others.iter().filter(differs).map(|other| Conflict {
+            kind: ConflictKind::InboundListener,
+            name: view.proxy.id.to_string(),
+            message: format!(
+                "Conflicting inbound listener:{}. existing: {}, incoming: {}",
+                port.number, first.service.hostname, other.service.hostname
+            ),
+        }));
+    }
+    found
 }
 
 /// What both kinds of inbound listeners have.

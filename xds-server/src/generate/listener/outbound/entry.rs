@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use arcstr::ArcStr;
 use xdslab_mesh::service::Protocol;
 use xdslab_proto::core::TrafficDirection;
 use xdslab_proto::listener::Listener;
@@ -10,6 +11,7 @@ use xdslab_proto::protobuf::{BoolValue, Duration};
 
 use super::chain::{Chain, MatchKey, Scaffold};
 use crate::generate::cluster::wire::uint32;
+use crate::generate::conflict::{Conflict, ConflictKind};
 use crate::generate::listener::address::Bind;
 use crate::generate::listener::balance;
 use crate::generate::listener::listener_filters;
@@ -17,8 +19,9 @@ use crate::generate::listener::listener_filters;
 /// All listeners in the making, in the order in which they were first wanted.
 #[derive(Default)]
 pub(super) struct Entries {
-    entries: Vec<Entry>,
+    all: Vec<Entry>,
     by_address: HashMap<(String, u32), usize>,
+    conflicts: Vec<Conflict>,
 }
 
 /// One listener in the making.
@@ -75,7 +78,7 @@ impl Entries {
     /// From now on no service joins the listeners that there are: egress listeners with ports have these for
     /// themselves.
     pub fn lock(&mut self) {
-        self.entries.iter_mut().for_each(|e| e.locked = true);
+        self.all.iter_mut().for_each(|e| e.locked = true);
     }
 
     /// What becomes of a service that speaks `protocol` and wants an address.
@@ -100,22 +103,30 @@ impl Entries {
     }
 
     fn at(&self, bind: &Bind, port: u32) -> Option<&Entry> {
-        self.by_address.get(&(bind.primary.clone(), port)).map(|at| &self.entries[*at])
+        self.by_address.get(&(bind.primary.clone(), port)).map(|at| &self.all[*at])
     }
 
-    /// Carries the verdict out.
-    pub fn enter(&mut self, verdict: Verdict, entry: Entry) {
+    /// Carries the verdict out for the service `host`.
+    pub fn enter(&mut self, verdict: Verdict, entry: Entry, host: &ArcStr) {
         let address = (entry.bind.primary.clone(), entry.port);
         let Some(&at) = self.by_address.get(&address) else {
-            self.by_address.insert(address, self.entries.len());
-            self.entries.push(entry);
+            self.by_address.insert(address, self.all.len());
+            self.all.push(entry);
             return;
         };
-        let there = &mut self.entries[at];
+        let there = &mut self.all[at];
         match verdict {
             Verdict::Ignored => {}
             Verdict::Own => *there = entry,
-            Verdict::Add => there.add(entry),
+            Verdict::Add => {
+                let (accepted, rejected) = (there.protocol, entry.protocol);
+                if there.add(entry) {
+                    let name = there.bind.name(there.port);
+                    let [accepted, rejected] = [accepted, rejected].map(word);
+                    let message = format!("Listener={name} Accepted={accepted} Rejected={rejected} ({host})");
+                    self.conflicts.push(Conflict { kind: ConflictKind::OutboundTcpListener, name, message });
+                }
+            }
             Verdict::AddHttp => {
                 there.chains.extend(entry.chains.into_iter().map(of_plaintext));
                 there.unsettle();
@@ -129,12 +140,19 @@ impl Entries {
     }
 }
 
-impl IntoIterator for Entries {
-    type Item = Entry;
-    type IntoIter = std::vec::IntoIter<Entry>;
+impl Entries {
+    /// The listeners, and what was left out of them.
+    pub fn into_parts(self) -> (Vec<Entry>, Vec<Conflict>) {
+        (self.all, self.conflicts)
+    }
+}
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.entries.into_iter()
+/// istiod's word for how a protocol is spoken.
+fn word(protocol: Protocol) -> &'static str {
+    match Speech::of(protocol) {
+        Some(Speech::Http) => "HTTP",
+        Some(Speech::Tcp) => "TCP",
+        Some(Speech::Auto) | None => "UNKNOWN",
     }
 }
 
@@ -154,19 +172,23 @@ impl Entry {
         self.taken.clear();
     }
 
-    /// Of two chains that match the same the first stays.
-    fn add(&mut self, other: Self) {
+    /// Of two chains that match the same the first stays. Says whether one was left out.
+    fn add(&mut self, other: Self) -> bool {
         if self.taken.is_empty() {
             self.taken.extend(self.chains.iter().map(Chain::key));
         }
+        let mut left_out = false;
         for chain in other.chains {
             if self.taken.insert(chain.key()) {
                 self.chains.push(chain);
+            } else {
+                left_out = true;
             }
         }
         if other.protocol.is_sniffed() {
             self.protocol = Protocol::Unsupported;
         }
+        left_out
     }
 
     /// The listener. A chain that matches everything takes what the others leave, or is alone; where there is none,
@@ -215,12 +237,14 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use arcstr::literal;
+
     use super::*;
 
     fn entries(protocol: Protocol) -> Entries {
         let mut entries = Entries::default();
         let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, protocol, vec![Chain::default()]);
-        entries.enter(Verdict::Own, entry);
+        entries.enter(Verdict::Own, entry, &literal!("first"));
         entries
     }
 
@@ -259,9 +283,13 @@ mod tests {
         let mut entries = entries(Protocol::Tcp);
         let tls = Chain { server_names: vec!["a.b".into()], ..Chain::default() };
         let chains = vec![Chain::default(), tls.clone(), tls];
-        entries.enter(Verdict::Add, Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tcp, chains));
-        assert_eq!(entries.entries[0].chains.len(), 2);
-        assert_eq!(entries.entries[0].protocol, Protocol::Tcp);
+        let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tcp, chains);
+        entries.enter(Verdict::Add, entry, &literal!("second"));
+        assert_eq!(entries.all[0].chains.len(), 2);
+        assert_eq!(entries.all[0].protocol, Protocol::Tcp);
+        let [conflict] = &entries.conflicts[..] else { panic!("one: {:?}", entries.conflicts) };
+        assert_eq!(conflict.name, "10.0.0.1_80");
+        assert_eq!(conflict.message, "Listener=10.0.0.1_80 Accepted=TCP Rejected=TCP (second)");
     }
 
     #[test]
@@ -269,8 +297,8 @@ mod tests {
         let mut entries = entries(Protocol::Http);
         let tls = Chain { server_names: vec!["a.b".into()], ..Chain::default() };
         let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tls, vec![tls]);
-        entries.enter(Verdict::AddBeforeHttp, entry);
-        let there = &entries.entries[0];
+        entries.enter(Verdict::AddBeforeHttp, entry, &literal!("second"));
+        let there = &entries.all[0];
         assert_eq!(there.chains.iter().map(|c| c.plaintext_http).collect::<Vec<_>>(), [false, true]);
         assert_eq!(there.protocol, Protocol::Unsupported);
     }

@@ -20,6 +20,7 @@ use xdslab_proto::listener::Listener;
 
 use super::address::{self, Bind};
 use super::reserved;
+use crate::generate::conflict::Conflict;
 use crate::generate::filter::Filters;
 use crate::generate::view::View;
 use chain::Scaffold;
@@ -27,20 +28,22 @@ use entry::Entries;
 use offer::Offer;
 use rules::Layer4Rules;
 
-/// All of them: those of the Sidecar's egress listeners, the HTTP proxy's, and the one that takes what no other does.
+/// All of them: those of the Sidecar's egress listeners, the HTTP proxy's, and the one that takes what no other does. With
+/// what was left out.
 ///
 /// O(services x ports + endpoints of headless services).
-pub(super) fn listeners(filters: &Filters<'_>) -> Vec<Listener> {
+pub(super) fn listeners(filters: &Filters<'_>) -> (Vec<Listener>, Vec<Conflict>) {
     let view = filters.view();
     let scaffold = Scaffold::new(filters);
     let mut entries = Entries::default();
     for egress in view.scope.listeners() {
         Walk::new(filters, egress).offer_all(&mut entries);
     }
+    let (entries, conflicts) = entries.into_parts();
     let mut all: Vec<_> = entries.into_iter().map(|entry| entry.listener(&scaffold)).collect();
     all.extend(fixed::http_proxy(&scaffold));
     all.extend(fixed::virtual_outbound(&scaffold));
-    all
+    (all, conflicts)
 }
 
 /// One egress listener, and how it binds.

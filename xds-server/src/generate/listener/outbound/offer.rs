@@ -69,7 +69,8 @@ impl<'a> Offer<'a> {
                 (protocol, chains)
             }
         };
-        entries.enter(verdict, Entry::new(bind, self.port.number, self.bind_to_port, protocol, chains));
+        let entry = Entry::new(bind, self.port.number, self.bind_to_port, protocol, chains);
+        entries.enter(verdict, entry, &self.service.hostname);
     }
 
     /// Where it wants to be reached, and, if it has a range of addresses, which ones. HTTP is told apart by

@@ -39,7 +39,7 @@ pub fn made(objects: &[Value], metadata: Value, name: &str) -> RouteConfiguratio
     let id = "sidecar~10.0.0.1~web.front~front.svc.cluster.local".into();
     let proxy = Proxy::parse(NodeIdentity { id, metadata: node, ..NodeIdentity::default() }).unwrap();
     let view = View::new(mesh.snapshot(), Arc::new(proxy));
-    RouteConfiguration::decode(&*configuration(&view, name)).unwrap()
+    RouteConfiguration::decode(&*configuration(&view, name).0).unwrap()
 }
 
 /// `[<name>=]<cluster>`, `<share>*<cluster>+…`, `-> <host>:<port><path>`, or `<status>`.

@@ -39,7 +39,7 @@ pub fn made(objects: &[Value], metadata: Value) -> Vec<Listener> {
     let id = "sidecar~10.0.0.1~web.front~front.svc.cluster.local".into();
     let proxy = Proxy::parse(NodeIdentity { id, metadata: node, ..NodeIdentity::default() }).unwrap();
     let view = View::new(mesh.snapshot(), Arc::new(proxy));
-    listeners(&Filters::new(&view))
+    listeners(&Filters::new(&view)).0
 }
 
 /// `<name>[+<additional>][ bound]: <chains>[ | <default chain>]`.
