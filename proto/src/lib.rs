@@ -4,6 +4,7 @@ pub mod adapter;
 pub mod istio;
 pub mod json;
 pub mod ordered;
+mod structure;
 mod typed_struct;
 
 pub use envoy_types::pb::envoy::config::accesslog::v3 as access_log;
@@ -87,4 +88,5 @@ pub use envoy_types::pb::google::protobuf;
 pub use envoy_types::pb::google::rpc;
 pub use envoy_types::util::pack_any;
 pub use prost::{Message, Name};
+pub use structure::{structure, structure_to_json};
 pub use typed_struct::TypedStruct;

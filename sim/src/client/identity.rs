@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use prost::Message;
-use serde_json::{Map, Value};
-use xdslab_proto::{core, protobuf};
+use serde_json::Value;
+use xdslab_proto::{core, structure};
 
 use crate::envoy::Node;
 
@@ -25,7 +25,7 @@ pub fn node_bytes(node: &Node, server: SocketAddr) -> Vec<u8> {
     let node = core::Node {
         id: text(&json["id"]),
         cluster: text(&json["cluster"]),
-        metadata: json["metadata"].as_object().map(fields),
+        metadata: json["metadata"].as_object().map(structure),
         locality,
         user_agent_name: "envoy".into(),
         ..core::Node::default()
@@ -33,27 +33,10 @@ pub fn node_bytes(node: &Node, server: SocketAddr) -> Vec<u8> {
     node.encode_to_vec()
 }
 
-fn fields(object: &Map<String, Value>) -> protobuf::Struct {
-    protobuf::Struct { fields: object.iter().map(|(key, json)| (key.clone(), value(json))).collect() }
-}
-
-fn value(json: &Value) -> protobuf::Value {
-    use protobuf::value::Kind;
-    let kind = match json {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(flag) => Kind::BoolValue(*flag),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(items) => {
-            Kind::ListValue(protobuf::ListValue { values: items.iter().map(value).collect() })
-        }
-        Value::Object(object) => Kind::StructValue(fields(object)),
-    };
-    protobuf::Value { kind: Some(kind) }
-}
-
 #[cfg(test)]
 mod tests {
+    use xdslab_proto::structure_to_json;
+
     use super::*;
 
     #[test]
@@ -63,9 +46,9 @@ mod tests {
         let bytes = node_bytes(&node, SocketAddr::from(([127, 0, 0, 1], 15010)));
         let read = core::Node::decode(&*bytes).unwrap();
         assert_eq!((read.id, read.cluster.as_str()), (node.id(), "sleep.ns-3"));
-        let metadata = read.metadata.unwrap().fields;
-        assert_eq!(metadata["NAMESPACE"], value(&"ns-3".into()));
-        assert!(!metadata.contains_key("XDSLAB_BIND"));
-        assert_eq!(metadata["LABELS"], value(&serde_json::json!({"app": "sleep"})));
+        let metadata = structure_to_json(read.metadata.unwrap());
+        assert_eq!(metadata["NAMESPACE"], "ns-3");
+        assert_eq!(metadata.get("XDSLAB_BIND"), None);
+        assert_eq!(metadata["LABELS"], serde_json::json!({"app": "sleep"}));
     }
 }

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 
 use arcstr::ArcStr;
 use prost::Message as _;
-use serde_json::Value;
-use xdslab_proto::core;
 use xdslab_proto::discovery::{DeltaDiscoveryRequest, DiscoveryRequest};
-use xdslab_proto::protobuf::{self, value::Kind};
 use xdslab_proto::rpc::Status as RpcStatus;
+use xdslab_proto::{core, structure};
 use xdslab_server::observe::transcript::{Act, Node, Place, Refusal, Request};
 
 use super::Message;
@@ -116,7 +114,7 @@ fn wire_node(node: &Node) -> core::Node {
     core::Node {
         id: node.id.clone(),
         cluster: node.cluster.clone(),
-        metadata: node.metadata.as_object().map(fields),
+        metadata: node.metadata.as_object().map(structure),
         locality: node.locality.clone().map(|Place { region, zone, subzone }| core::Locality {
             region,
             zone,
@@ -125,22 +123,4 @@ fn wire_node(node: &Node) -> core::Node {
         extensions: node.extensions.iter().map(extension).collect(),
         ..core::Node::default()
     }
-}
-
-fn fields(object: &serde_json::Map<String, Value>) -> protobuf::Struct {
-    protobuf::Struct { fields: object.iter().map(|(key, json)| (key.clone(), value(json))).collect() }
-}
-
-fn value(json: &Value) -> protobuf::Value {
-    let kind = match json {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(truth) => Kind::BoolValue(*truth),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(items) => {
-            Kind::ListValue(protobuf::ListValue { values: items.iter().map(value).collect() })
-        }
-        Value::Object(object) => Kind::StructValue(fields(object)),
-    };
-    protobuf::Value { kind: Some(kind) }
 }

@@ -6,6 +6,7 @@ mod run;
 use std::fmt::Write;
 
 use super::compare::{Row, rows};
+use super::markup::escaped;
 use super::record::Report;
 use crate::scenario::Outcome;
 
@@ -57,9 +58,4 @@ fn comparison(out: &mut String, report: &Report) {
         );
     }
     out.push_str("</tbody></table></div>");
-}
-
-/// Text that cannot be taken for markup.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -6,6 +6,7 @@ mod insight;
 mod json;
 mod lines;
 mod log;
+mod markup;
 mod plot;
 mod progress;
 mod record;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::markup::escaped;
 use super::units::{bytes, count};
 use crate::scenario::{Millis, Unit};
 
@@ -56,7 +57,7 @@ impl Plot {
         let _ = write!(
             out,
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-            super::html::escaped(&self.title)
+            escaped(&self.title)
         );
         self.draw_steps(&mut out);
         for tick in &ticks {

@@ -17,6 +17,7 @@ mod pattern;
 mod plan;
 mod runner;
 mod sampler;
+mod teller;
 mod words;
 
 pub use envoys::{EnvoyFleet, EnvoyView, Manner, proxy_node};

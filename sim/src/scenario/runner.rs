@@ -12,7 +12,7 @@ use xdslab_mesh::object::kubernetes::Pod;
 
 use super::checks::{Situation, checks};
 use super::choice::Choice;
-use super::event::{Environment, Event, Millis, Opening, Outcome, StepResult};
+use super::event::{Environment, Event, Opening, Outcome, StepResult};
 use super::figure::Figures;
 use super::file::Purge;
 use super::lab::{ControlPlane, Fleet, LabError, Traffic, proxy_name};
@@ -20,6 +20,7 @@ use super::measure;
 use super::mesh::MeshFolder;
 use super::plan::{Plan, PlannedStep};
 use super::sampler;
+use super::teller::{Teller, since};
 
 /// A run of a plan, with the control plane and the fleet that it uses up.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl<C: ControlPlane, F: Fleet> Runner<C, F> {
             control: self.control,
             fleet: self.fleet,
             mesh: Some(self.mesh),
-            teller: Teller { events: self.events, begun: Instant::now() },
+            teller: Teller::new(self.events),
             choice,
         };
         run.run(self.environment, self.stop).await
@@ -58,33 +59,6 @@ impl<C: ControlPlane, F: Fleet> Runner<C, F> {
 
 /// Between two looks whether all still run.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Sends events and knows the time.
-#[derive(Clone, Debug)]
-pub(super) struct Teller {
-    events: mpsc::Sender<Event>,
-    begun: Instant,
-}
-
-impl Teller {
-    pub(super) async fn tell(&self, event: Event) {
-        // Nobody listens any more: the run goes on to its end all the same.
-        let _ = self.events.send(event).await;
-    }
-
-    pub(super) fn now(&self) -> Millis {
-        millis(self.begun.elapsed())
-    }
-}
-
-fn millis(time: Duration) -> Millis {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Milliseconds from `begun` to another time.
-fn since(begun: Instant) -> impl Fn(Instant) -> Millis {
-    move |at| millis(at.saturating_duration_since(begun))
-}
 
 struct Run<C, F> {
     plan: Arc<Plan>,

@@ -10,7 +10,7 @@ use super::event::{Event, Gauges, Sample};
 use super::lab::Probe;
 use super::measure;
 use super::pattern::Pattern;
-use super::runner::Teller;
+use super::teller::Teller;
 
 /// Between two looks at the watched proxy.
 const EVERY: Duration = Duration::from_millis(250);

@@ -16,14 +16,13 @@ use serde_json::{Map, Value, json};
 use tokio::task::spawn_blocking;
 use tonic::Status;
 use xdslab_mesh::ProxyKind;
-use xdslab_proto::pack_any;
+use xdslab_proto::{pack_any, structure};
 use xdslab_protocol::{Request, RequestNames, ResourceType, Variant};
 
 use super::client::Client;
 use super::debug::{self, Caller, Query};
 use super::encode::Pieces;
 use super::hub::Hub;
-use super::node::structure;
 
 const PAGE: &str = "istio.io/debug";
 const SYNC: &str = "istio.io/debug/syncz";

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::escaped;
+use crate::report::markup::escaped;
 use crate::report::record::Run;
 use crate::report::units::bytes;
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::escaped;
 use crate::report::insight;
+use crate::report::markup::escaped;
 use crate::report::plot::{Curve, Plot};
 use crate::report::record::Run;
 use crate::report::units::{change, figure};

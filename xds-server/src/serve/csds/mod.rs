@@ -19,6 +19,7 @@ use tonic::transport::server::TcpConnectInfo;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 use xdslab_mesh::ProxyKind;
 use xdslab_proto::protobuf::Any;
+use xdslab_proto::structure;
 use xdslab_protocol::ResourceType;
 
 use self::matcher::Matchers;
@@ -26,7 +27,6 @@ use super::client::Client;
 use super::debug::{Caller, caller, sync_status};
 use super::hub::Hub;
 use super::internal::timestamp;
-use super::node::structure;
 use super::status::TypeStatus;
 use crate::identity::Visitor;
 
