@@ -1,34 +1,29 @@
 //! Answers to demands, each resource made and encoded once for all who are sent the same.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 
 use arcstr::ArcStr;
-use xdslab_mesh::endpoint::{EndpointIndex, EndpointSet};
-use xdslab_mesh::object::istio::MeshConfig;
-use xdslab_mesh::scope::MergedRule;
-use xdslab_mesh::service::{Resolution, Service, TrafficDistribution};
-use xdslab_mesh::{ClientCertificates, IpMode, PeerAuthenticationIndex, ProxyKind, Scope};
+use xdslab_mesh::service::Resolution;
+use xdslab_mesh::{ProxyKind, Scope};
 use xdslab_proto::Message;
 use xdslab_proto::listener::Listener;
 use xdslab_protocol::{Answer, Completeness, Demand, NameSet, Names, Resource, ResourceSet, ResourceType};
 
+use super::cluster;
 use super::cluster::name::parse_outbound;
 use super::cluster::policy::Policy;
-use super::cluster::{self, Outbound};
 use super::conflict::{Conflict, Conflicts};
 use super::delta::Plan;
 use super::endpoint::{self, Assignment};
 use super::filter::{Class, Filters};
+use super::inputs::{AssignmentKey, ListInputs, ListKey, ScopeInputs, ScopeKey, ServiceInputs, ServiceKey};
 use super::memo::{Memo, address};
 use super::shape::{Kept, ListenerShape, Questions, Shape, kept};
 use super::touched::Touched;
 use super::view::View;
 use super::{gateway, grpc, listener, route};
 use crate::push::PushRequest;
-
-static NO_ENDPOINTS: LazyLock<Arc<EndpointSet>> = LazyLock::new(Arc::default);
 
 /// How many snapshots an unused answer outlives.
 const LIFETIME: u64 = 8;
@@ -42,7 +37,7 @@ const LIST_MIN: usize = 16;
 #[derive(Debug, Default)]
 pub struct Generator {
     services: Memo<ServiceKey, (Arc<[Resource]>, ServiceInputs)>,
-    scopes: Memo<ScopeKey, (ResourceSet, Arc<Scope>, Arc<EndpointIndex>)>,
+    scopes: Memo<ScopeKey, (ResourceSet, ScopeInputs)>,
     assignments: Memo<AssignmentKey, (Resource, ServiceInputs)>,
     lists: Memo<ListKey, (Arc<AssignmentList>, ListInputs)>,
     questions: Memo<usize, (Questions, Arc<Scope>)>,
@@ -55,104 +50,11 @@ pub struct Generator {
     generation: AtomicU64,
 }
 
-/// What the clusters of a service depend on of the proxy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Traits {
-    istio_extensions: bool,
-    preserve_case: bool,
-    kind: ProxyKind,
-    passes_by_sni: bool,
-    ip_mode: IpMode,
-    certificates: Option<ClientCertificates>,
-    resolver: Option<SocketAddr>,
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ServiceKey {
-    inputs: [usize; 5],
-    traits: Traits,
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ScopeKey {
-    inputs: [usize; 2],
-    traits: Traits,
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct AssignmentKey {
-    inputs: [usize; 5],
-    cluster: ArcStr,
-}
-
-/// A list of clusters whose assignments are asked for, by the addresses of what they depend on and of the names: clients
-/// that say the same names hold the same strings.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ListKey {
-    inputs: [usize; 4],
-    names: Box<[usize]>,
-}
-
-/// What a [`ListKey`] has the addresses of, kept alive.
-type ListInputs = (Arc<Scope>, Arc<EndpointIndex>, Arc<MeshConfig>, Arc<PeerAuthenticationIndex>);
-
 /// The assignments that every proxy of a scope is sent alike, and the clusters whose assignments differ.
 #[derive(Debug)]
 struct AssignmentList {
     shared: ResourceSet,
     own: Vec<ArcStr>,
-}
-
-/// Inputs whose addresses are in keys, kept alive beside the values.
-#[derive(Clone, Debug)]
-struct ServiceInputs {
-    service: Arc<Service>,
-    rule: Option<Arc<MergedRule>>,
-    endpoints: Arc<EndpointSet>,
-    mesh: Arc<MeshConfig>,
-    authentications: Arc<PeerAuthenticationIndex>,
-}
-
-impl ServiceInputs {
-    fn of(view: &View, service: &Arc<Service>) -> Self {
-        let snapshot = &view.snapshot;
-        Self {
-            service: service.clone(),
-            rule: view.scope.outbound_rule(&service.hostname, &view.workload.labels).cloned(),
-            endpoints: snapshot
-                .endpoints(&service.hostname, &service.namespace)
-                .unwrap_or(&NO_ENDPOINTS)
-                .clone(),
-            mesh: snapshot.mesh_config().clone(),
-            authentications: snapshot.peer_authentications().clone(),
-        }
-    }
-
-    fn addresses(&self) -> [usize; 5] {
-        [
-            address(&self.service),
-            self.rule.as_ref().map_or(0, address),
-            address(&self.endpoints),
-            address(&self.mesh),
-            address(&self.authentications),
-        ]
-    }
-
-    /// Whether proxies in different places get different clusters: endpoints that travel in the cluster, shared
-    /// out or ordered by place.
-    fn depends_on_place(&self) -> bool {
-        let (service, mesh) = (&self.service, &self.mesh);
-        service.resolution.is_dns()
-            && (self.rule.is_some()
-                || service.traffic_distribution != TrafficDistribution::Any
-                || mesh.zone_aware_lb_setting.is_some()
-                || mesh.default_traffic_policy.is_some()
-                || mesh.locality_lb_setting.as_ref().is_some_and(|l| !l.distribute.is_empty()))
-    }
-
-    fn clusters(&self, view: &View) -> Arc<[Resource]> {
-        Outbound::new(view, &self.service, self.rule.as_ref(), &self.endpoints).clusters().into()
-    }
 }
 
 impl Generator {
@@ -296,9 +198,7 @@ impl Generator {
         if view.scope.has_workload_rules() {
             return make();
         }
-        let index = view.snapshot.endpoint_index();
-        let key = ScopeKey { inputs: [address(&view.scope), address(index)], traits: traits(view) };
-        self.scopes.get(key, self.now(), || (make(), view.scope.clone(), index.clone())).0
+        self.scopes.get(ScopeKey::of(view), self.now(), || (make(), ScopeKey::inputs(view))).0
     }
 
     /// Outbound clusters that differ from place to place.
@@ -312,7 +212,7 @@ impl Generator {
         if inputs.depends_on_place() {
             return inputs.clusters(view);
         }
-        let key = ServiceKey { inputs: inputs.addresses(), traits: traits(view) };
+        let key = ServiceKey::of(view, &inputs);
         self.services.get(key, self.now(), || (inputs.clusters(view), inputs)).0
     }
 
@@ -358,11 +258,6 @@ impl Generator {
         if names.len() < LIST_MIN || view.scope.has_workload_rules() || !endpoint::of_this_cluster(view) {
             return self.endpoints(view, names);
         }
-        let (scope, snapshot) = (&view.scope, &view.snapshot);
-        let index = snapshot.endpoint_index();
-        let (mesh, authentications) = (snapshot.mesh_config(), snapshot.peer_authentications());
-        let inputs = [address(scope), address(index), address(mesh), address(authentications)];
-        let key = ListKey { inputs, names: names.iter().map(|name| name.as_ptr().addr()).collect() };
         let make = || {
             let (mut shared, mut own) = (Vec::with_capacity(names.len()), Vec::new());
             for name in names {
@@ -371,10 +266,9 @@ impl Generator {
                     (_, false) => own.push(name.clone()),
                 }
             }
-            let kept = (scope.clone(), index.clone(), mesh.clone(), authentications.clone());
-            (Arc::new(AssignmentList { shared: self.shared(shared), own }), kept)
+            (Arc::new(AssignmentList { shared: self.shared(shared), own }), ListKey::inputs(view))
         };
-        let list = self.lists.get(key, self.now(), make).0;
+        let list = self.lists.get(ListKey::of(view, names), self.now(), make).0;
         ResourceSet::beside(&list.shared, list.own.iter().map(|name| self.assignment(view, name).0).collect())
     }
 
@@ -413,20 +307,8 @@ impl Generator {
         if assignment.depends_on_proxy(view) || !endpoint::of_this_cluster(view) {
             return (make(), false);
         }
-        let key = AssignmentKey { inputs: inputs.addresses(), cluster: name.clone() };
+        let key = AssignmentKey::of(&inputs, name);
         (self.assignments.get(key, self.now(), || (make(), inputs.clone())).0, true)
-    }
-}
-
-fn traits(view: &View) -> Traits {
-    Traits {
-        istio_extensions: view.proxy.istio_extensions,
-        preserve_case: view.preserve_case(),
-        kind: view.proxy.kind,
-        passes_by_sni: view.gateways.passes_by_sni,
-        ip_mode: view.proxy.ip_mode(),
-        certificates: view.proxy.metadata.client_certificates.clone(),
-        resolver: view.proxy.metadata.lab.dns,
     }
 }
 

@@ -9,6 +9,7 @@ mod gateway;
 mod generator;
 mod grpc;
 mod inbound_port;
+mod inputs;
 mod listener;
 mod memo;
 mod origin;
