@@ -93,7 +93,7 @@ fn each_change_concerns_what_istiod_says() {
         "nor is scaling from it, with the same account"
     );
     let unready = mesh.apply(apply([slice("a", &[("a-1", true), ("a-2", false)])]));
-    assert_eq!(kinds(&unready), [].into(), "one more that is not ready is nothing to tell");
+    assert_eq!(kinds(&unready), [ConfigKind::Endpoints].into(), "one that is not ready is told too");
     let ready = mesh.apply(apply([slice("a", &[("a-1", true), ("a-2", true)])]));
     assert_eq!(kinds(&ready), [ConfigKind::Endpoints].into());
 
@@ -114,9 +114,11 @@ fn what_asks_for_nothing_else_is_no_news() {
     let mut web = service("web", 80);
     web["metadata"]["annotations"] = json!({"note": "a"});
     web["spec"]["ports"][0]["targetPort"] = json!(8080);
+    web["spec"]["type"] = json!("ClusterIP");
+    web["spec"]["publishNotReadyAddresses"] = json!(false);
     let entry = json!({"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
         "metadata": {"name": "e", "namespace": "default"},
-        "spec": {"hosts": ["e.example.com"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+        "spec": {"hosts": ["e.example.com"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP", "targetPort": 80}],
                  "resolution": "DNS", "endpoints": [{"address": "one.example.com"}]}});
     mesh.apply(apply([plain.clone(), web.clone(), entry.clone()]));
     for (title, value, kinds_of) in [
@@ -130,6 +132,17 @@ fn what_asks_for_nothing_else_is_no_news() {
         (
             "an address that its clients resolve",
             changed(entry.clone(), "/spec/endpoints/0/address", json!("two.example.com")),
+            vec![ConfigKind::ServiceEntry],
+        ),
+        (
+            "a port of the workloads",
+            changed(entry.clone(), "/spec/ports/0/targetPort", json!(8080)),
+            vec![ConfigKind::ServiceEntry],
+        ),
+        ("its type", changed(web.clone(), "/spec/type", json!("NodePort")), vec![ConfigKind::ServiceEntry]),
+        (
+            "whether what is not ready is published",
+            changed(web.clone(), "/spec/publishNotReadyAddresses", json!(true)),
             vec![ConfigKind::ServiceEntry],
         ),
     ] {

@@ -51,7 +51,7 @@ impl Plan {
     /// What a push asks of a client that holds the clusters `held`; none where everything must be made.
     pub fn of<'n>(view: &View, push: &PushRequest, held: impl Iterator<Item = &'n ArcStr>) -> Option<Self> {
         let root = &view.snapshot.mesh_config().root_namespace;
-        if push.forced || view.passing_changed || !push.keys.iter().all(|key| is_told_apart(key, root)) {
+        if push.forced || !push.keys.iter().all(|key| is_told_apart(key, root)) {
             return None;
         }
         let of_kind = |kind| push.keys.iter().filter(move |key| key.kind == kind);
@@ -144,7 +144,7 @@ fn is_told_apart(key: &ConfigKey, root: &ArcStr) -> bool {
         | ConfigKind::AuthorizationPolicy
         | ConfigKind::RequestAuthentication
         | ConfigKind::Telemetry
-        | ConfigKind::Gateway
         | ConfigKind::DnsName => true,
+        ConfigKind::Gateway => false,
     }
 }

@@ -25,8 +25,6 @@ pub struct View {
     pub proxy_config: Arc<ProxyConfig>,
     /// The servers that select it, if it is a gateway.
     pub(crate) gateways: Arc<Merged>,
-    /// Whether [`Merged::passes_by_sni`] was otherwise before the last push.
-    pub(crate) passing_changed: bool,
 }
 
 impl View {
@@ -36,8 +34,7 @@ impl View {
         let scope = snapshot.scope(&proxy, &workload.labels);
         let proxy_config = snapshot.proxy_config(&proxy);
         let gateways = Arc::new(Merged::of(&snapshot, &proxy, &workload));
-        let (previous_scope, passing_changed) = (None, false);
-        Self { proxy, snapshot, scope, previous_scope, workload, proxy_config, gateways, passing_changed }
+        Self { proxy, snapshot, scope, previous_scope: None, workload, proxy_config, gateways }
     }
 
     /// Whether its proxy configuration keeps the case of HTTP/1.1 headers.
@@ -54,7 +51,6 @@ impl View {
             return Self { snapshot, ..self.clone() };
         }
         let fresh = Self::new(snapshot, self.proxy.clone());
-        let passing_changed = fresh.gateways.passes_by_sni != self.gateways.passes_by_sni;
-        Self { previous_scope: Some(self.scope.clone()), passing_changed, ..fresh }
+        Self { previous_scope: Some(self.scope.clone()), ..fresh }
     }
 }

@@ -21,7 +21,7 @@ const TOUCHED: [(ConfigKind, &[ResourceType]); 11] = [
     (ConfigKind::DestinationRule, &[CDS, EDS, LDS, RDS]),
     (ConfigKind::DnsName, &[]),
     (ConfigKind::Endpoints, &[EDS]),
-    (ConfigKind::Gateway, &[LDS, RDS]),
+    (ConfigKind::Gateway, &[CDS, LDS, RDS]),
     (ConfigKind::PeerAuthentication, &[CDS, EDS, LDS]),
     (ConfigKind::RequestAuthentication, &[LDS]),
     (ConfigKind::ServiceEntry, &[CDS, EDS, LDS, RDS]),
@@ -33,11 +33,12 @@ const TOUCHED: [(ConfigKind, &[ResourceType]); 11] = [
 /// The types that the table knows, in push order.
 const ALL: [ResourceType; 4] = [CDS, EDS, LDS, RDS];
 
-/// Types that a push with no other reason than the endpoints of a headless service leaves out; a gateway has no
-/// listeners for them either.
+/// Types that a push leaves out whose keys are services of which some is headless and got other endpoints, and none is
+/// otherwise than before; a gateway has no listeners for them either.
 const NOT_FOR_HEADLESS: [ResourceType; 2] = [CDS, RDS];
 
-/// The keys of a push that concern a proxy: what its scope depends on, or depended on before, and its own services.
+/// The keys of a push that concern a proxy: what its scope depends on, or depended on before, and its own services. A
+/// gateway passes over Sidecars, and over services that it does not see and did not see before.
 pub fn relevant(view: &View, push: &PushRequest) -> BTreeSet<ConfigKey> {
     let sidecar = view.proxy.kind == ProxyKind::Sidecar;
     let mine = |key: &ConfigKey| {
@@ -45,13 +46,13 @@ pub fn relevant(view: &View, push: &PushRequest) -> BTreeSet<ConfigKey> {
         let mut targets = view.workload.targets.iter().map(|target| &target.service);
         key.kind == ConfigKind::ServiceEntry && targets.any(|s| is_target(&s.hostname, &s.namespace))
     };
+    let scopes = || [Some(&view.scope), view.previous_scope.as_ref()].into_iter().flatten();
     let kept = |key: &&ConfigKey| match key.kind {
         ConfigKind::Gateway => !sidecar,
-        ConfigKind::Sidecar if !sidecar => false,
-        _ => {
-            let previous = view.previous_scope.as_ref();
-            view.scope.depends_on(key) || previous.is_some_and(|scope| scope.depends_on(key)) || mine(key)
-        }
+        _ if sidecar => scopes().any(|scope| scope.depends_on(key)) || mine(key),
+        ConfigKind::Sidecar => false,
+        ConfigKind::ServiceEntry => scopes().any(|scope| scope.service(&key.name).is_some()) || mine(key),
+        _ => true,
     };
     push.keys.iter().filter(kept).cloned().collect()
 }
@@ -61,8 +62,9 @@ pub fn affected(view: &View, push: &PushRequest) -> Vec<ResourceType> {
     if push.forced {
         return ALL.into();
     }
-    let headless_only =
-        push.reasons.keys().all(|r| *r == Reason::HeadlessEndpoint) && !push.reasons.is_empty();
+    let headless_only = push.reasons.contains_key(&Reason::HeadlessEndpoint)
+        && !push.reasons.contains_key(&Reason::Service)
+        && push.keys.iter().all(|key| key.kind == ConfigKind::ServiceEntry);
     let root = &view.snapshot.mesh_config().root_namespace;
     let elsewhere = |key: &ConfigKey| {
         // Listeners mind the mode of their own namespace and the mesh's, no other.
@@ -73,12 +75,10 @@ pub fn affected(view: &View, push: &PushRequest) -> Vec<ResourceType> {
     let sidecar = view.proxy.kind == ProxyKind::Sidecar;
     let touches = |kind: &ResourceType, key: &ConfigKey| match key.kind {
         ConfigKind::Gateway if sidecar => false,
-        // Clusters by SNI come and go with the servers that need them.
-        ConfigKind::Gateway if *kind == CDS => view.passing_changed,
         _ => {
             touched(key.kind).contains(kind)
                 && !(headless_only && (NOT_FOR_HEADLESS.contains(kind) || (*kind == LDS && !sidecar)))
-                && !(*kind == LDS && sidecar && elsewhere(key))
+                && !(*kind == LDS && elsewhere(key))
         }
     };
     ALL.into_iter().filter(|kind| push.keys.iter().any(|key| touches(kind, key))).collect()
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn gateways_touch_listeners_and_routes_of_gateways() {
+    fn gateways_touch_clusters_listeners_and_routes_of_gateways() {
         let gateway = |mode: &str| {
             let port = json!({"number": 443, "name": "tls", "protocol": "TLS"});
             let server = json!({"port": port, "hosts": ["*"], "tls": {"mode": mode}});
@@ -167,16 +167,11 @@ mod tests {
         };
         let mut mesh = Mesh::new();
         let mut view = view_of("router", &mut mesh);
-        for (mode, expected) in [
-            ("PASSTHROUGH", vec![LDS, RDS]),
-            ("AUTO_PASSTHROUGH", vec![CDS, LDS, RDS]),
-            ("AUTO_PASSTHROUGH", vec![LDS, RDS]),
-            ("PASSTHROUGH", vec![CDS, LDS, RDS]),
-        ] {
+        for mode in ["PASSTHROUGH", "AUTO_PASSTHROUGH"] {
             mesh.apply([gateway(mode)].into_iter().collect());
             let push = push(&["Gateway/front/g"], Reason::Config, false, &mut mesh);
             view = view.advance(mesh.snapshot(), &push);
-            assert_eq!(affected(&view, &push), expected, "{mode}");
+            assert_eq!(affected(&view, &push), [CDS, LDS, RDS], "{mode}");
         }
         let headless = push(&["ServiceEntry/front/a"], Reason::HeadlessEndpoint, false, &mut mesh);
         assert_eq!(affected(&view, &headless), [EDS]);
@@ -194,7 +189,12 @@ mod tests {
         );
         let mut both = headless.clone();
         both.reasons.insert(Reason::Endpoint, 1);
+        assert_eq!(affected(&view, &both), [EDS, LDS]);
+        both.reasons.insert(Reason::Service, 1);
         assert_eq!(affected(&view, &both), ALL);
+        let keys = ["ServiceEntry/front/a", "Endpoints/front/a"];
+        let with_endpoints = push(&keys, Reason::HeadlessEndpoint, false, &mut mesh);
+        assert_eq!(affected(&view, &with_endpoints), ALL);
         assert_eq!(affected(&view, &push(&[], Reason::Global, true, &mut mesh)), ALL);
         assert_eq!(affected(&view, &push(&[], Reason::Unknown, false, &mut mesh)), []);
     }

@@ -8,7 +8,8 @@ use super::Part;
 use super::effects::{Effects, Reason};
 use super::store::DOMAIN;
 use crate::endpoint::SERVICE_NAME;
-use crate::object::{Kind, Object, ObjectKey, kubernetes};
+use crate::object::istio::ServiceEntry;
+use crate::object::{Kind, Meta, Object, ObjectKey, kubernetes};
 use crate::rules::ConfigKind;
 
 /// What a set of changes touches.
@@ -60,8 +61,7 @@ impl Dirty {
                 self.endpoints.insert(namespace.clone());
                 self.parts.insert(Part::Targets);
                 // The ports of its pods, which only their own proxies know, are not in the model.
-                if has_other_target_ports(before, after) {
-                    let hostname = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", key.name);
+                for hostname in with_other_target_ports(before, after) {
                     effects.add(ConfigKind::ServiceEntry, hostname, namespace.clone(), Reason::Service);
                 }
             }
@@ -165,15 +165,26 @@ impl Dirty {
     }
 }
 
-/// Whether a Service that was there before leads to other ports of its pods now
-/// (istiod: `serviceUpdateNeedsPush` in `kube/controller/controller.go`).
-fn has_other_target_ports(before: Option<&Object>, after: Option<&Object>) -> bool {
-    let (Some(Object::Service(before)), Some(Object::Service(after))) = (before, after) else { return false };
-    let hidden = |o: &kubernetes::Service| {
-        o.metadata.annotations.get("networking.istio.io/exportTo").is_some_and(|to| to.contains('~'))
-    };
-    let targets = |o: &kubernetes::Service| -> Vec<_> {
-        o.spec.ports.iter().map(|port| port.target_port.clone()).collect()
-    };
-    targets(before) != targets(after) && !(hidden(before) && hidden(after))
+/// Hosts that were there before and lead to other ports of their workloads now
+/// (istiod: `serviceUpdateNeedsPush` in `kube/controller/controller.go`, `ServiceWithInstances` in `serviceentry/controller.go`).
+fn with_other_target_ports(before: Option<&Object>, after: Option<&Object>) -> Vec<ArcStr> {
+    match (before, after) {
+        (Some(Object::Service(before)), Some(Object::Service(after))) => {
+            let hidden = |o: &kubernetes::Service| {
+                o.metadata.annotations.get("networking.istio.io/exportTo").is_some_and(|to| to.contains('~'))
+            };
+            let ports = |o: &kubernetes::Service| -> Vec<_> {
+                o.spec.ports.iter().map(|port| port.target_port.clone()).collect()
+            };
+            let differ = ports(before) != ports(after) && !(hidden(before) && hidden(after));
+            let Meta { name, namespace, .. } = &after.metadata;
+            differ.then(|| arcstr::format!("{name}.{namespace}.svc.{DOMAIN}")).into_iter().collect()
+        }
+        (Some(Object::ServiceEntry(before)), Some(Object::ServiceEntry(after))) => {
+            let ports = |o: &ServiceEntry| -> Vec<_> { o.ports.iter().map(|port| port.target_port).collect() };
+            let stayed = before.spec.hosts.iter().filter(|host| after.spec.hosts.contains(host));
+            if ports(&before.spec) == ports(&after.spec) { Vec::new() } else { stayed.cloned().collect() }
+        }
+        _ => Vec::new(),
+    }
 }

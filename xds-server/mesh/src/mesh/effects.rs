@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arcstr::ArcStr;
 
-use crate::endpoint::{Endpoint, EndpointSet, Health};
+use crate::endpoint::{Endpoint, EndpointSet};
 use crate::object::{Kind, ObjectKey};
 use crate::rules::{ConfigKey, ConfigKind};
 use crate::service::Service;
@@ -164,7 +164,7 @@ impl Effects {
 /// How much a change of a host's endpoints concerns (istiod: `UpdateServiceEndpoints` in `endpointshards.go`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// Nobody: at most endpoints that are not ready came.
+    /// Nobody.
     Nothing,
     /// Those that have the endpoints.
     Endpoints,
@@ -178,7 +178,6 @@ impl Extent {
         before: Option<&EndpointSet>,
         after: &EndpointSet,
         accounts: Option<&[ArcStr]>,
-        sends_unhealthy: bool,
     ) -> Self {
         let Some(accounts) = accounts.filter(|_| !after.endpoints.is_empty()) else {
             return if after.endpoints.is_empty() { Self::Endpoints } else { Self::Service };
@@ -191,17 +190,7 @@ impl Extent {
             let place = |e: &Endpoint| (e.address.clone(), e.port, e.service_port_name.clone());
             set.endpoints.iter().map(|e| (place(e), e.clone())).collect()
         };
-        let (old, new) = (by_place(before), by_place(after));
-        let counts = |place, endpoint: &Endpoint| match old.get(place) {
-            Some(old) => old != endpoint,
-            None => endpoint.health != Health::Unhealthy || sends_unhealthy,
-        };
-        let is_gone = old.keys().any(|place| !new.contains_key(place));
-        if is_gone || new.iter().any(|(place, endpoint)| counts(place, endpoint)) {
-            Self::Endpoints
-        } else {
-            Self::Nothing
-        }
+        if by_place(before) == by_place(after) { Self::Nothing } else { Self::Endpoints }
     }
 }
 

@@ -12,7 +12,7 @@ use super::effects::{Effects, Extent, Headless};
 use crate::endpoint::{Endpoint, EndpointSet, Slices};
 use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
 use crate::object::{Kind, ObjectKey};
-use crate::service::{Resolution, TrafficDistribution};
+use crate::service::Resolution;
 
 /// A host and its namespace.
 type Key = (ArcStr, ArcStr);
@@ -50,7 +50,7 @@ impl Mesh {
                 let extent = match &before {
                     None if set.endpoints.is_empty() && !host.is_touched => Extent::Nothing,
                     _ if host.in_clusters => Extent::Service,
-                    before => Extent::of(before.as_deref(), &set, known, host.sends_unhealthy),
+                    before => Extent::of(before.as_deref(), &set, known),
                 };
                 let (hostname, namespace) = key.clone();
                 effects.endpoints(hostname, namespace, extent, host.headless);
@@ -93,7 +93,6 @@ impl Mesh {
                     host.endpoints.extend(kubernetes_endpoints(service, slices, &self.pods));
                     host.endpoints.extend(selected_entries(object, &self.entries));
                 }
-                host.sends_unhealthy = service.traffic_distribution != TrafficDistribution::Any;
                 let is_headless = service.resolution == Resolution::Passthrough;
                 host.headless = is_headless.then(|| Headless::of(service));
             }
@@ -109,8 +108,6 @@ struct Host {
     headless: Option<Headless>,
     /// Whether its clusters hold its endpoints.
     in_clusters: bool,
-    /// Whether clients are sent those that are not ready, whatever their rules say.
-    sends_unhealthy: bool,
     /// Whether a slice of it changed.
     is_touched: bool,
 }

@@ -256,7 +256,7 @@ impl Mesh {
                 let selector = &service.spec.selector;
                 if !selector.is_empty() && selects(selector, &pod.metadata.labels) {
                     let host = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", service.metadata.name);
-                    effects.add(ConfigKind::ServiceEntry, host, namespace.clone(), Reason::Endpoint);
+                    effects.add(ConfigKind::Endpoints, host, namespace.clone(), Reason::Endpoint);
                 }
             }
         }

@@ -278,8 +278,9 @@ impl Models {
             *changed.entry((s.hostname.clone(), s.namespace.clone())).or_default() |= is_seen;
         };
         let mut kept = Vec::with_capacity(fresh.len());
-        for (i, mut service) in fresh.into_iter().enumerate() {
-            let before = old.get(i);
+        for mut service in fresh {
+            let same = |b: &&Arc<Service>| b.hostname == service.hostname && b.address == service.address;
+            let before = old.iter().find(same);
             // Aliases are resolved later, over all services.
             service.aliases = before.map(|b| b.aliases.clone()).unwrap_or_default();
             match before {
@@ -291,10 +292,9 @@ impl Models {
                 }
             }
         }
-        old.iter().filter(|b| !kept.iter().any(|k| k.hostname == b.hostname)).for_each(|b| note(b));
-        if old.len() != kept.len() {
-            kept.iter().for_each(|k| note(k));
-        }
+        let is_kept =
+            |b: &Arc<Service>| kept.iter().any(|k| k.hostname == b.hostname && k.address == b.address);
+        old.iter().filter(|b| !is_kept(b)).for_each(|b| note(b));
         if !kept.is_empty() {
             self.of_object.insert(key, kept);
         }

@@ -42,6 +42,8 @@ pub(crate) fn from_kubernetes(
         declared_export_to,
         labels: meta.labels.clone(),
         selector: spec.selector.clone(),
+        kind: spec.kind.clone(),
+        publishes_not_ready: spec.publish_not_ready_addresses,
         external_name,
         aliases: Vec::new(),
         traffic_distribution: traffic_distribution(&spec.traffic_distribution, meta, namespace),

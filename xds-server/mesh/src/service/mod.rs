@@ -133,6 +133,11 @@ pub struct Service {
     pub labels: Arc<Labels>,
     /// Labels of the pods behind it.
     pub selector: Arc<Labels>,
+    /// The Kubernetes Service's type.
+    pub kind: ArcStr,
+    /// Whether the Kubernetes Service publishes addresses that are not ready. Slices tell of these as of ready ones;
+    /// clients are told that it changed.
+    pub publishes_not_ready: bool,
     /// What an `ExternalName` Service stands for.
     pub external_name: Option<ArcStr>,
     /// Other names of this service, by namespace and host name.

@@ -53,6 +53,8 @@ fn service(
         declared_export_to,
         labels: meta.labels.clone(),
         selector: spec.workload_selector.as_ref().map_or_else(Arc::default, |s| Arc::new(s.labels.clone())),
+        kind: ArcStr::new(),
+        publishes_not_ready: false,
         external_name: None,
         aliases: Vec::new(),
         traffic_distribution: traffic_distribution("", meta, namespace),

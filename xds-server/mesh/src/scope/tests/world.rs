@@ -147,6 +147,8 @@ fn service(text: &str) -> Service {
         export_to,
         labels: Arc::default(),
         selector: Arc::new(selector),
+        kind: ArcStr::new(),
+        publishes_not_ready: false,
         external_name: None,
         aliases: Vec::new(),
         traffic_distribution: crate::service::TrafficDistribution::Any,
