@@ -167,7 +167,8 @@ impl Snapshot {
             .find(|l| !l.is_empty())
             .unwrap_or_else(|| proxy.claimed_locality.clone());
         labels = with_topology(&labels, &metadata.cluster_id, &locality, &metadata.node_name);
-        let targets = self.0.targets.of(proxy, pod.map(Arc::as_ref), &self.0.pods, &self.0.entries);
+        let Parts { targets, pods, entries, endpoints, .. } = &self.0;
+        let targets = targets.of(proxy, pod.map(Arc::as_ref), pods, entries, endpoints);
         Workload { labels, locality, targets }
     }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arcstr::ArcStr;
 
 use crate::endpoint::{
-    CLUSTER, Endpoint, PodEntry, Pods, WorkloadEntries, entry_port, external_endpoints, selects,
+    CLUSTER, Endpoint, EndpointIndex, EndpointSet, PodEntry, Pods, WorkloadEntries, entry_port,
+    external_endpoints, selects,
 };
 use crate::object::istio::ServiceEntry;
 use crate::object::kubernetes as k8s;
@@ -31,6 +32,8 @@ pub struct ServiceTarget {
 pub(crate) struct TargetIndex {
     /// Kubernetes Services with a selector, by namespace.
     kubernetes: HashMap<ArcStr, Vec<(Arc<k8s::Service>, Arc<Service>)>>,
+    /// Kubernetes Services, with or without a selector, by namespace.
+    listed: HashMap<ArcStr, Vec<Arc<Service>>>,
     /// `ServiceEntries` and their services.
     external: Vec<(Arc<Config<ServiceEntry>>, Vec<Arc<Service>>)>,
 }
@@ -49,12 +52,15 @@ impl TargetIndex {
         entries: impl Iterator<Item = (&'a Arc<Config<ServiceEntry>>, &'a [Arc<Service>])>,
     ) -> Self {
         let mut targets = Self::default();
-        for object in services.into_iter().filter(|s| !s.spec.selector.is_empty()) {
+        for object in services {
             let meta = &object.metadata;
             let hostname = arcstr::format!("{}.{}.svc.{}", meta.name, meta.namespace, crate::mesh::DOMAIN);
             if let Some(model) = index.get(&hostname, &meta.namespace) {
-                let of_namespace = targets.kubernetes.entry(meta.namespace.clone()).or_default();
-                of_namespace.push((object.clone(), model.clone()));
+                targets.listed.entry(meta.namespace.clone()).or_default().push(model.clone());
+                if !object.spec.selector.is_empty() {
+                    let of_namespace = targets.kubernetes.entry(meta.namespace.clone()).or_default();
+                    of_namespace.push((object.clone(), model.clone()));
+                }
             }
         }
         let with_services = entries.filter(|(_, services)| !services.is_empty());
@@ -63,13 +69,14 @@ impl TargetIndex {
     }
 
     /// The targets of `proxy`: by creation of the service, then host, then the service's port order; one for each
-    /// port and protocol of a service.
+    /// port and protocol of a service. Where no Service selects its Pod, those whose slices list its address.
     pub fn of(
         &self,
         proxy: &Proxy,
         pod: Option<&PodEntry>,
         pods: &Pods,
         entries: &WorkloadEntries,
+        endpoints: &EndpointIndex,
     ) -> Vec<ServiceTarget> {
         let cluster = &proxy.metadata.cluster_id;
         if !cluster.is_empty() && cluster != CLUSTER {
@@ -87,9 +94,17 @@ impl TargetIndex {
             (None, None) => Some(Workload::Node { labels, ports: proxy.metadata.pod_ports.as_deref() }),
         };
         if let Some(workload) = workload {
+            let mut is_selected = false;
             for (object, model) in self.kubernetes.get(namespace).into_iter().flatten() {
                 if selects(&object.spec.selector, workload.labels()) {
+                    is_selected = true;
                     targets.extend(workload.targets(object, model));
+                }
+            }
+            if matches!(workload, Workload::Pod(_)) && !is_selected {
+                for service in self.listed.get(namespace).into_iter().flatten() {
+                    let listed = endpoints.get(&service.hostname, namespace);
+                    targets.extend(listed.into_iter().flat_map(|set| listed_targets(service, set, &address)));
                 }
             }
         }
@@ -103,6 +118,16 @@ impl TargetIndex {
         targets.sort_by_key(key);
         targets
     }
+}
+
+/// Endpoints of `ServiceEntries`, which may share the host, know their port by number.
+fn listed_targets(service: &Arc<Service>, set: &EndpointSet, address: &str) -> Vec<ServiceTarget> {
+    let mine = set.endpoints.iter().filter(|e| e.service_port == 0 && e.address.as_str() == address);
+    let target = |e: &Endpoint| {
+        let port = service.ports.iter().find(|port| port.name == e.service_port_name)?.clone();
+        Some(ServiceTarget { service: service.clone(), port, target_port: e.port })
+    };
+    mine.filter_map(target).collect()
 }
 
 fn external_targets(service: &Arc<Service>, endpoints: &[Endpoint], address: &str) -> Vec<ServiceTarget> {

@@ -230,11 +230,19 @@ impl Generator {
                 let built = plan.build.iter().filter_map(|host| view.scope.service(host));
                 let shared =
                     built.flat_map(|s| self.service_clusters(view, ServiceInputs::of(view, s)).to_vec());
-                let made = ResourceSet::new(shared.chain(cluster::own(view)).collect());
+                let made = shared.chain(self.by_sni(view)).chain(cluster::own(view));
+                let made = ResourceSet::new(made.collect());
                 let gone = plan.doubtful.into_iter().filter(|name| made.get(name).is_none());
                 (made.clone(), Completeness::Partial { removed: gone.collect() })
             }
         }
+    }
+
+    /// Clusters that a gateway finds by SNI: they are made anew with every push of clusters.
+    fn by_sni(&self, view: &View) -> Vec<Resource> {
+        let services = view.gateways.passes_by_sni.then(|| view.scope.services()).into_iter().flatten();
+        let all = services.flat_map(|s| self.service_clusters(view, ServiceInputs::of(view, s)).to_vec());
+        all.filter(|cluster| parse_outbound(&cluster.name).is_some_and(|parts| parts.by_sni)).collect()
     }
 
     fn endpoint_answer(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use xdslab_mesh::object::istio::ProxyConfig;
-use xdslab_mesh::{ConfigKind, Proxy, Scope, Snapshot, Workload};
+use xdslab_mesh::{ConfigKey, ConfigKind, Proxy, Reason, Scope, Snapshot, Workload};
 
 use super::gateway::Merged;
 use crate::push::PushRequest;
@@ -42,15 +42,43 @@ impl View {
         self.proxy_config.proxy_headers.preserve_http1_header_case == Some(true)
     }
 
-    /// The view after a push: labels, services and scope are looked at again only where the push can have
-    /// changed them; the scope before is kept, for what a proxy could see matters as much as what it can.
+    /// The view after a push. What a proxy may see, and its services, are looked at again only where the push can have
+    /// changed them, its labels and place only where its own Pod changed; the scope before is kept, for what a proxy could
+    /// see matters as much as what it can (istiod: `computeProxyState` in `ads.go`).
     #[must_use]
     pub fn advance(&self, snapshot: Arc<Snapshot>, push: &PushRequest) -> Self {
-        let only = |kind: ConfigKind| !push.forced && push.keys.iter().all(|k| k.kind == kind);
-        if !push.keys.is_empty() && only(ConfigKind::Endpoints) {
+        if push.is_endpoints_only() {
             return Self { snapshot, ..self.clone() };
         }
-        let fresh = Self::new(snapshot, self.proxy.clone());
-        Self { previous_scope: Some(self.scope.clone()), ..fresh }
+        let mut workload = snapshot.workload(&self.proxy);
+        if !push.reasons.contains_key(&Reason::Proxy) {
+            workload.labels.clone_from(&self.workload.labels);
+            workload.locality.clone_from(&self.workload.locality);
+        }
+        let is_mine = |key: &ConfigKey| {
+            key.kind == ConfigKind::ServiceEntry && key.namespace == self.proxy.config_namespace
+        };
+        if !push.forced && !push.keys.iter().any(is_mine) {
+            workload.targets.clone_from(&self.workload.targets);
+        }
+        let rescopes = |key: &ConfigKey| {
+            matches!(
+                key.kind,
+                ConfigKind::ServiceEntry
+                    | ConfigKind::DestinationRule
+                    | ConfigKind::VirtualService
+                    | ConfigKind::PeerAuthentication
+                    | ConfigKind::Sidecar
+            )
+        };
+        let (scope, previous_scope) = if push.forced || push.keys.iter().any(rescopes) {
+            (snapshot.scope(&self.proxy, &workload.labels), Some(self.scope.clone()))
+        } else {
+            (self.scope.clone(), self.previous_scope.clone())
+        };
+        let proxy_config = snapshot.proxy_config(&self.proxy);
+        let gateways = Arc::new(Merged::of(&snapshot, &self.proxy, &workload));
+        let (proxy, workload) = (self.proxy.clone(), Arc::new(workload));
+        Self { proxy, snapshot, scope, previous_scope, workload, proxy_config, gateways }
     }
 }

@@ -22,7 +22,7 @@ impl WorkloadEntries {
     /// Indexes entries; those whose health checks say unhealthy are left out.
     pub fn new<'a>(entries: impl Iterator<Item = &'a Arc<Config<WorkloadEntry>>>) -> Self {
         let key = |e: &Config<WorkloadEntry>| (e.meta.namespace.clone(), e.meta.name.clone());
-        Self(entries.filter(|e| is_healthy(e)).map(|e| (key(e), (e.clone(), labels(e)))).collect())
+        Self(entries.filter(|e| is_healthy(e)).map(|e| (key(e), (e.clone(), entry_labels(e)))).collect())
     }
 
     /// The entries of a namespace that `selector` picks, by name.
@@ -53,7 +53,7 @@ pub(crate) fn selects(selector: &Labels, labels: &Labels) -> bool {
 }
 
 /// Labels of the spec, overlaid by those of the object.
-fn labels(entry: &Config<WorkloadEntry>) -> Labels {
+pub(crate) fn entry_labels(entry: &Config<WorkloadEntry>) -> Labels {
     let mut labels = entry.spec.labels.clone();
     labels.extend(entry.meta.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
     labels

@@ -11,9 +11,11 @@ use std::sync::Arc;
 
 use arcstr::ArcStr;
 
-pub(crate) use entries::{WorkloadEntries, entry_port, external_endpoints, selected_entries, selects};
+pub(crate) use entries::{
+    WorkloadEntries, entry_labels, entry_port, external_endpoints, selected_entries, selects,
+};
 pub(crate) use pods::{PodEntry, Pods};
-pub(crate) use slices::{SERVICE_NAME, Slices, kubernetes_endpoints};
+pub(crate) use slices::Slices;
 pub(crate) use workload::with_topology;
 
 use crate::locality::Locality;
@@ -123,7 +125,8 @@ pub struct Endpoint {
 pub struct EndpointSet {
     /// Endpoints: those of `ServiceEntries` first, then those of Kubernetes.
     pub endpoints: Vec<Endpoint>,
-    /// `ns/<namespace>/sa/<service account>` of all of them, sorted, each once.
+    /// `ns/<namespace>/sa/<service account>` of all of them, sorted, each once; where there are none, of the last that there
+    /// were.
     pub accounts: Vec<ArcStr>,
 }
 

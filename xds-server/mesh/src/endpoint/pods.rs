@@ -86,6 +86,11 @@ impl Pods {
         self.0.get(&(namespace.clone(), name.clone()))
     }
 
+    /// A ready Pod of that address in a namespace. O(Pods of the namespace).
+    pub fn of_address(&self, namespace: &ArcStr, address: &ArcStr) -> Option<&Arc<PodEntry>> {
+        self.of_namespace(namespace).find(|entry| entry.pod.status.pod_ip == *address && entry.pod.is_ready())
+    }
+
     /// The Pods of a namespace, by name.
     pub fn of_namespace(&self, namespace: &ArcStr) -> impl Iterator<Item = &Arc<PodEntry>> {
         let from = (namespace.clone(), ArcStr::new());

@@ -1,15 +1,17 @@
 //! What a set of changes touches, and so what must be made anew.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arcstr::ArcStr;
 
 use super::Part;
 use super::effects::{Effects, Reason};
 use super::store::DOMAIN;
-use crate::endpoint::SERVICE_NAME;
+use crate::endpoint::entry_labels;
 use crate::object::istio::ServiceEntry;
-use crate::object::{Kind, Meta, Object, ObjectKey, kubernetes};
+use crate::object::kubernetes::{self, EndpointSlice};
+use crate::object::{Kind, Labels, Meta, Object, ObjectKey};
 use crate::rules::ConfigKind;
 
 /// What a set of changes touches.
@@ -20,10 +22,15 @@ pub(super) struct Dirty {
     pub(super) services: BTreeSet<ObjectKey>,
     /// Namespaces whose labels or annotations changed.
     pub(super) namespaces: BTreeSet<ArcStr>,
+    pub(super) nodes: BTreeSet<ArcStr>,
     /// Namespaces whose endpoints must be made anew.
     pub(super) endpoints: BTreeSet<ArcStr>,
-    /// Hosts of which a slice changed.
-    pub(super) slices: BTreeSet<(ArcStr, ArcStr)>,
+    /// Slices as they were and as they are.
+    pub(super) slices: Vec<(Option<Arc<EndpointSlice>>, Option<Arc<EndpointSlice>>)>,
+    /// Addresses of Pods that became ready.
+    pub(super) arrived: BTreeSet<ArcStr>,
+    /// Labels of `WorkloadEntries` that changed, by namespace: those that they have, or had before they went.
+    pub(super) selectable: Vec<(ArcStr, Labels)>,
     pub(super) pods: BTreeSet<(ArcStr, ArcStr)>,
     /// Pods that have other labels than before.
     pub(super) relabelled: BTreeSet<(ArcStr, ArcStr)>,
@@ -53,8 +60,9 @@ impl Dirty {
                     self.everything = true;
                 }
             }
+            // Endpoints stay where they were until their slice changes.
             Kind::Node => {
-                self.everything = true;
+                self.nodes.insert(key.name.clone());
             }
             Kind::Service | Kind::ServiceEntry => {
                 self.services.insert(key.clone());
@@ -67,10 +75,11 @@ impl Dirty {
             }
             Kind::EndpointSlice => {
                 self.endpoints.insert(namespace.clone());
-                let services = [before, after].into_iter().flatten();
-                let services = services.filter_map(|o| o.meta().labels.get(SERVICE_NAME));
-                let host = |service| arcstr::format!("{service}.{namespace}.svc.{DOMAIN}");
-                self.slices.extend(services.map(|service| (host(service), namespace.clone())));
+                let slice = |o: Option<&Object>| match o {
+                    Some(Object::EndpointSlice(slice)) => Some(slice.clone()),
+                    _ => None,
+                };
+                self.slices.push((slice(before), slice(after)));
             }
             Kind::Pod => {
                 self.pods.insert((namespace.clone(), key.name.clone()));
@@ -79,6 +88,9 @@ impl Dirty {
             }
             Kind::WorkloadEntry => {
                 self.entries = true;
+                if let Some(Object::WorkloadEntry(entry)) = after.or(before) {
+                    self.selectable.push((namespace.clone(), entry_labels(entry)));
+                }
                 self.endpoints.insert(namespace.clone());
             }
             Kind::VirtualService => {
@@ -150,15 +162,14 @@ impl Dirty {
         let Some(after) = known(after) else { return };
         let place = (key.namespace.clone(), key.name.clone());
         match known(before) {
-            Some(before) if before.status.pod_ip != after.status.pod_ip => {
-                effects.proxies.insert(place);
+            Some(before) if before.status.pod_ip == after.status.pod_ip => {
+                if before.metadata.labels != after.metadata.labels {
+                    self.relabelled.insert(place.clone());
+                    effects.proxies.insert(place);
+                }
             }
-            Some(before) if before.metadata.labels == after.metadata.labels => {}
-            Some(_) => {
-                self.relabelled.insert(place.clone());
-                effects.proxies.insert(place);
-            }
-            None => {
+            _ => {
+                self.arrived.insert(after.status.pod_ip.clone());
                 effects.proxies.insert(place);
             }
         }
@@ -181,7 +192,8 @@ fn with_other_target_ports(before: Option<&Object>, after: Option<&Object>) -> V
             differ.then(|| arcstr::format!("{name}.{namespace}.svc.{DOMAIN}")).into_iter().collect()
         }
         (Some(Object::ServiceEntry(before)), Some(Object::ServiceEntry(after))) => {
-            let ports = |o: &ServiceEntry| -> Vec<_> { o.ports.iter().map(|port| port.target_port).collect() };
+            let ports =
+                |o: &ServiceEntry| -> Vec<_> { o.ports.iter().map(|port| port.target_port).collect() };
             let stayed = before.spec.hosts.iter().filter(|host| after.spec.hosts.contains(host));
             if ports(&before.spec) == ports(&after.spec) { Vec::new() } else { stayed.cloned().collect() }
         }

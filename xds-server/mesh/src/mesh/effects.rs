@@ -174,11 +174,7 @@ pub(super) enum Extent {
 
 impl Extent {
     /// The endpoints became `after`. `accounts` are those of the last that there were; none, if there never were any.
-    pub(super) fn of(
-        before: Option<&EndpointSet>,
-        after: &EndpointSet,
-        accounts: Option<&[ArcStr]>,
-    ) -> Self {
+    pub(super) fn of(before: Option<&EndpointSet>, after: &EndpointSet, accounts: Option<&[ArcStr]>) -> Self {
         let Some(accounts) = accounts.filter(|_| !after.endpoints.is_empty()) else {
             return if after.endpoints.is_empty() { Self::Endpoints } else { Self::Service };
         };

@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 use super::Mesh;
 use super::dirty::Dirty;
 use super::effects::{Effects, Extent, Headless};
-use crate::endpoint::{Endpoint, EndpointSet, Slices};
-use crate::endpoint::{external_endpoints, kubernetes_endpoints, selected_entries};
+use super::shards::{Cause, Causes};
+use crate::endpoint::{Endpoint, EndpointSet, external_endpoints};
 use crate::object::{Kind, ObjectKey};
 use crate::service::Resolution;
 
@@ -21,16 +21,17 @@ impl Mesh {
     /// Makes the endpoints of every namespace that something touched anew; sets that stay equal stay shared.
     pub(super) fn refresh_endpoints(&mut self, dirty: &Dirty, effects: &mut Effects) {
         let mesh = self.store.mesh_config();
-        let namespaces: BTreeSet<ArcStr> =
+        let causes = self.gather(dirty, effects);
+        let mut namespaces: BTreeSet<ArcStr> =
             if dirty.everything { self.store.service_namespaces() } else { dirty.endpoints.clone() };
+        namespaces.extend(causes.keys().map(|(_, namespace)| namespace.clone()));
         if namespaces.is_empty() && !dirty.everything {
             return;
         }
-        let slices = Slices::new(self.store.endpoint_slices.in_namespaces(&namespaces));
         let mut fresh = Vec::new();
         for namespace in &namespaces {
             if self.store.selects(&mesh, namespace) {
-                self.namespace_endpoints(namespace, &slices, &dirty.slices, &mut fresh);
+                self.namespace_endpoints(namespace, &causes, &mut fresh);
             }
         }
         let index = Arc::make_mut(&mut self.endpoints);
@@ -41,14 +42,19 @@ impl Mesh {
             gone.collect()
         };
         for (key, host) in fresh {
-            let set = EndpointSet::new(host.endpoints);
+            let mut set = EndpointSet::new(host.endpoints);
+            if set.endpoints.is_empty() {
+                set.accounts = self.accounts.get(&key).cloned().unwrap_or_default();
+            }
             let before = old.remove(&key);
             let is_same = before.as_deref() == Some(&set);
             // Whoever has no endpoints is told again when a slice says so.
-            if !is_same || (host.is_touched && (set.endpoints.is_empty() || host.headless.is_some())) {
+            let is_touched = host.cause >= Some(Cause::Entry);
+            let is_news = !is_same || (is_touched && (set.endpoints.is_empty() || host.headless.is_some()));
+            if is_news && host.cause != Some(Cause::Quiet) {
                 let known = self.accounts.get(&key).map(Vec::as_slice);
                 let extent = match &before {
-                    None if set.endpoints.is_empty() && !host.is_touched => Extent::Nothing,
+                    None if set.endpoints.is_empty() && !is_touched => Extent::Nothing,
                     _ if host.in_clusters => Extent::Service,
                     before => Extent::of(before.as_deref(), &set, known),
                 };
@@ -63,13 +69,7 @@ impl Mesh {
         old.keys().for_each(|gone| drop(self.accounts.remove(gone)));
     }
 
-    fn namespace_endpoints(
-        &self,
-        namespace: &ArcStr,
-        slices: &Slices,
-        touched: &BTreeSet<Key>,
-        out: &mut Vec<(Key, Host)>,
-    ) {
+    fn namespace_endpoints(&self, namespace: &ArcStr, causes: &Causes, out: &mut Vec<(Key, Host)>) {
         let mut by_host: IndexMap<ArcStr, Host> = IndexMap::new();
         let mut entries: Vec<_> = self.store.service_entries.of_namespace(namespace).collect();
         entries.sort_by_key(|e| (e.meta.creation_timestamp, e.meta.name.clone()));
@@ -86,15 +86,13 @@ impl Mesh {
                 if service.resolution == Resolution::Alias {
                     continue;
                 }
+                let key = (service.hostname.clone(), namespace.clone());
                 let host = by_host.entry(service.hostname.clone()).or_default();
-                // istiod keeps no endpoints of a Service that it shows to nobody.
-                if !service.export_to.contains("~") {
-                    host.is_touched = touched.contains(&(service.hostname.clone(), namespace.clone()));
-                    host.endpoints.extend(kubernetes_endpoints(service, slices, &self.pods));
-                    host.endpoints.extend(selected_entries(object, &self.entries));
-                }
+                host.endpoints.extend(self.kubernetes.get(&key).into_iter().flatten().cloned());
+                host.cause = causes.get(&key).copied();
                 let is_headless = service.resolution == Resolution::Passthrough;
-                host.headless = is_headless.then(|| Headless::of(service));
+                let is_told = host.cause.is_none_or(|cause| cause == Cause::Slice);
+                host.headless = (is_headless && is_told).then(|| Headless::of(service));
             }
         }
         out.extend(by_host.into_iter().map(|(name, host)| ((name, namespace.clone()), host)));
@@ -108,6 +106,6 @@ struct Host {
     headless: Option<Headless>,
     /// Whether its clusters hold its endpoints.
     in_clusters: bool,
-    /// Whether a slice of it changed.
-    is_touched: bool,
+    /// Why its Kubernetes Service's endpoints were gathered anew, if they were.
+    cause: Option<Cause>,
 }

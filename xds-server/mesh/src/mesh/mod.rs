@@ -3,6 +3,7 @@
 mod dirty;
 mod effects;
 mod endpoints;
+mod shards;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +15,11 @@ use dirty::Dirty;
 pub use effects::{Effects, Reason, Turn};
 
 use crate::change::{Change, ChangeSet};
-use crate::endpoint::{EndpointIndex, Pods, WorkloadEntries, selects};
+use crate::endpoint::{Endpoint, EndpointIndex, Pods, Slices, WorkloadEntries};
 use crate::object::Kind;
 use crate::object::istio::ProxyConfig;
 use crate::rules::{
-    ByNamespace, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+    ByNamespace, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
 };
 use crate::service::Registry;
 use crate::snapshot::{Parts, Snapshot};
@@ -37,6 +38,9 @@ pub struct Mesh {
     models: Models,
     pods: Arc<Pods>,
     entries: Arc<WorkloadEntries>,
+    slices: Slices,
+    /// Endpoints of Kubernetes Services, by host and namespace.
+    kubernetes: BTreeMap<(ArcStr, ArcStr), Vec<Endpoint>>,
     endpoints: Arc<EndpointIndex>,
     /// Accounts of the last endpoints that each host had, for as long as there is such a host.
     accounts: BTreeMap<(ArcStr, ArcStr), Vec<ArcStr>>,
@@ -88,6 +92,8 @@ impl Mesh {
             models: Models::default(),
             pods: Arc::default(),
             entries: Arc::default(),
+            slices: Slices::default(),
+            kubernetes: BTreeMap::new(),
             endpoints: Arc::default(),
             accounts: BTreeMap::new(),
             stale: Part::ALL.into(),
@@ -236,9 +242,12 @@ impl Mesh {
         if everything {
             let visible = self.store.pods.iter().filter(|p| self.store.selects(&mesh, &p.metadata.namespace));
             self.pods = Arc::new(Pods::new(visible, node, &self.pods));
-        } else if !dirty.pods.is_empty() {
+        } else if !dirty.pods.is_empty() || !dirty.nodes.is_empty() {
+            let moved = self.store.pods.iter().filter(|pod| dirty.nodes.contains(&pod.spec.node_name));
+            let moved = moved.map(|pod| (pod.metadata.namespace.clone(), pod.metadata.name.clone()));
+            let stale: BTreeSet<_> = moved.chain(dirty.pods.iter().cloned()).collect();
             let pods = Arc::make_mut(&mut self.pods);
-            for (namespace, name) in &dirty.pods {
+            for (namespace, name) in &stale {
                 let visible =
                     self.store.pods.get(namespace, name).filter(|_| self.store.selects(&mesh, namespace));
                 pods.set(namespace, name, visible.map(|p| (p, node(&p.spec.node_name))));
@@ -249,16 +258,6 @@ impl Mesh {
             self.entries = Arc::new(WorkloadEntries::new(
                 visible.filter(|e| self.store.selects(&mesh, &e.meta.namespace)),
             ));
-        }
-        for (namespace, name) in &dirty.relabelled {
-            let Some(pod) = self.store.pods.get(namespace, name) else { continue };
-            for service in self.store.services.of_namespace(namespace) {
-                let selector = &service.spec.selector;
-                if !selector.is_empty() && selects(selector, &pod.metadata.labels) {
-                    let host = arcstr::format!("{}.{namespace}.svc.{DOMAIN}", service.metadata.name);
-                    effects.add(ConfigKind::Endpoints, host, namespace.clone(), Reason::Endpoint);
-                }
-            }
         }
         self.refresh_endpoints(dirty, effects);
     }

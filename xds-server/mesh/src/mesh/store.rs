@@ -38,10 +38,6 @@ impl<T> Table<T> {
         self.0.range(from..).take_while(move |((ns, _), _)| ns == namespace).map(|(_, object)| object)
     }
 
-    pub fn in_namespaces<'a>(&'a self, namespaces: &'a BTreeSet<ArcStr>) -> impl Iterator<Item = &'a Arc<T>> {
-        namespaces.iter().flat_map(|namespace| self.of_namespace(namespace))
-    }
-
     /// The objects of all namespaces for which `visible` holds.
     pub fn arcs(&self, visible: impl Fn(&str) -> bool) -> Vec<Arc<T>> {
         self.0.iter().filter(|((ns, _), _)| visible(ns)).map(|(_, object)| object.clone()).collect()

@@ -2,7 +2,7 @@
 
 use arcstr::{ArcStr, format, literal};
 
-use super::{ExportTo, Port, Protocol, Registry, Resolution, Service, TrafficDistribution};
+use super::{ExportTo, Port, Protocol, Publishes, Registry, Resolution, Service, TrafficDistribution};
 use crate::object::kubernetes as k8s;
 use crate::object::{Labels, Meta};
 
@@ -43,7 +43,7 @@ pub(crate) fn from_kubernetes(
         labels: meta.labels.clone(),
         selector: spec.selector.clone(),
         kind: spec.kind.clone(),
-        publishes_not_ready: spec.publish_not_ready_addresses,
+        publishes: if spec.publish_not_ready_addresses { Publishes::All } else { Publishes::Ready },
         external_name,
         aliases: Vec::new(),
         traffic_distribution: traffic_distribution(&spec.traffic_distribution, meta, namespace),

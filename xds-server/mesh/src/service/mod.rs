@@ -78,6 +78,17 @@ impl TrafficDistribution {
     }
 }
 
+/// Which addresses a Kubernetes Service publishes. Slices tell of all of these as of ready ones; it counts only in that a
+/// change of it is a change of the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Publishes {
+    /// Those that are ready.
+    #[default]
+    Ready,
+    /// All (`publishNotReadyAddresses`).
+    All,
+}
+
 /// One port of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
@@ -135,9 +146,8 @@ pub struct Service {
     pub selector: Arc<Labels>,
     /// The Kubernetes Service's type.
     pub kind: ArcStr,
-    /// Whether the Kubernetes Service publishes addresses that are not ready. Slices tell of these as of ready ones;
-    /// clients are told that it changed.
-    pub publishes_not_ready: bool,
+    /// Which addresses the Kubernetes Service publishes.
+    pub publishes: Publishes,
     /// What an `ExternalName` Service stands for.
     pub external_name: Option<ArcStr>,
     /// Other names of this service, by namespace and host name.

@@ -8,7 +8,7 @@ use arcstr::{ArcStr, literal};
 use serde_json::Value;
 
 use super::kubernetes::traffic_distribution;
-use super::{ExportTo, Port, Protocol, Registry, Resolution, Service};
+use super::{ExportTo, Port, Protocol, Publishes, Registry, Resolution, Service};
 use crate::object::istio::{Location, Resolution as Declared, ServiceEntry, ServiceEntryPort};
 use crate::object::{Config, Labels};
 
@@ -54,7 +54,7 @@ fn service(
         labels: meta.labels.clone(),
         selector: spec.workload_selector.as_ref().map_or_else(Arc::default, |s| Arc::new(s.labels.clone())),
         kind: ArcStr::new(),
-        publishes_not_ready: false,
+        publishes: Publishes::Ready,
         external_name: None,
         aliases: Vec::new(),
         traffic_distribution: traffic_distribution("", meta, namespace),

@@ -148,7 +148,7 @@ fn service(text: &str) -> Service {
         labels: Arc::default(),
         selector: Arc::new(selector),
         kind: ArcStr::new(),
-        publishes_not_ready: false,
+        publishes: crate::service::Publishes::Ready,
         external_name: None,
         aliases: Vec::new(),
         traffic_distribution: crate::service::TrafficDistribution::Any,
