@@ -107,7 +107,7 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
     for plan in plans {
         let side = Side { args, plan, binaries: &binaries, out: &out, stop: stop.clone() };
         let listeners: [&mut dyn Listener; 3] = [&mut report, &mut log, &mut *progress];
-        match side.run(listeners).await? {
+        match Box::pin(side.run(listeners)).await? {
             Outcome::Passed | Outcome::Missed => {}
             Outcome::Interrupted | Outcome::Broken { .. } => break,
         }
