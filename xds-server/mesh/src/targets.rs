@@ -14,7 +14,7 @@ use crate::object::istio::ServiceEntry;
 use crate::object::kubernetes as k8s;
 use crate::object::{Config, Labels, PortRef};
 use crate::proxy::{PodPort, Proxy};
-use crate::service::{Port, Service, ServiceIndex};
+use crate::service::{Port, Resolution, Service, ServiceIndex};
 
 /// One port of a service that a proxy stands behind.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +147,11 @@ impl Workload<'_> {
         }
     }
 
+    /// A `WorkloadEntry` does not stand behind a headless service.
     fn targets(&self, object: &k8s::Service, model: &Arc<Service>) -> Vec<ServiceTarget> {
+        if matches!(self, Self::Entry(..)) && model.resolution != Resolution::ClientSideLb {
+            return Vec::new();
+        }
         let mut seen = BTreeSet::new();
         let mut targets = Vec::new();
         for (port, modelled) in object.spec.ports.iter().zip(&model.ports) {

@@ -18,6 +18,8 @@ use crate::rules::ConfigKind;
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     pub(super) everything: bool,
+    /// Labels by which the mesh may select namespaces.
+    pub(super) selection: bool,
     /// Services and `ServiceEntries` whose model must be made anew.
     pub(super) services: BTreeSet<ObjectKey>,
     /// Namespaces whose labels or annotations changed.
@@ -56,9 +58,7 @@ impl Dirty {
             Kind::Namespace => {
                 self.namespaces.insert(key.name.clone());
                 let labels = |o: Option<&Object>| o.map(|o| o.meta().labels.clone());
-                if labels(before) != labels(after) {
-                    self.everything = true;
-                }
+                self.selection |= labels(before) != labels(after);
             }
             // Endpoints stay where they were until their slice changes.
             Kind::Node => {

@@ -143,6 +143,7 @@ impl Mesh {
                 }
             }
         }
+        dirty.everything |= dirty.selection && !self.store.mesh_config().discovery_selectors.is_empty();
         self.refresh(&dirty, &mut effects);
         effects
     }

@@ -104,7 +104,9 @@ impl Mesh {
         // istiod keeps no endpoints of a Service that it shows to nobody.
         if service.resolution != Resolution::Alias && !service.export_to.contains("~") {
             endpoints = self.slices.endpoints(service);
-            endpoints.extend(selected_entries(object, &self.entries));
+            if service.resolution == Resolution::ClientSideLb {
+                endpoints.extend(selected_entries(object, &self.entries));
+            }
         }
         let key = (service.hostname.clone(), service.namespace.clone());
         let is_kept =
