@@ -72,8 +72,8 @@ impl Snapshot {
     /// when the last push began.
     #[must_use]
     pub fn with_workloads_of(&self, now: &Self) -> Self {
-        let Parts { endpoints, pods, entries, .. } = now.0.clone();
-        Self(Parts { endpoints, pods, entries, ..self.0.clone() })
+        let Parts { endpoints, pods, entries, targets, .. } = now.0.clone();
+        Self(Parts { endpoints, pods, entries, targets, ..self.0.clone() })
     }
 
     /// The mesh configuration.

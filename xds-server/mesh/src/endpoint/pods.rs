@@ -1,6 +1,6 @@
 //! Pods as endpoints and proxies need them (istiod: `pilot/pkg/serviceregistry/kube/controller/pod.go`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arcstr::ArcStr;
@@ -89,6 +89,12 @@ impl Pods {
     /// A ready Pod of that address in a namespace. O(Pods of the namespace).
     pub fn of_address(&self, namespace: &ArcStr, address: &ArcStr) -> Option<&Arc<PodEntry>> {
         self.of_namespace(namespace).find(|entry| entry.pod.status.pod_ip == *address && entry.pod.is_ready())
+    }
+
+    /// The ready Pods of these addresses. O(Pods).
+    pub fn at<'a>(&'a self, addresses: &'a BTreeSet<ArcStr>) -> impl Iterator<Item = &'a Arc<PodEntry>> {
+        let is_there = |e: &&Arc<PodEntry>| addresses.contains(&e.pod.status.pod_ip) && e.pod.is_ready();
+        self.0.values().filter(is_there)
     }
 
     /// The Pods of a namespace, by name.

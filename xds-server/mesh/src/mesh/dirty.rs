@@ -9,9 +9,9 @@ use super::Part;
 use super::effects::{Effects, Reason};
 use super::store::DOMAIN;
 use crate::endpoint::entry_labels;
-use crate::object::istio::ServiceEntry;
+use crate::object::istio::{ServiceEntry, WorkloadEntry};
 use crate::object::kubernetes::{self, EndpointSlice};
-use crate::object::{Kind, Labels, Meta, Object, ObjectKey};
+use crate::object::{Config, Kind, Labels, Meta, Object, ObjectKey};
 use crate::rules::ConfigKind;
 
 /// What a set of changes touches.
@@ -90,6 +90,15 @@ impl Dirty {
                 self.entries = true;
                 if let Some(Object::WorkloadEntry(entry)) = after.or(before) {
                     self.selectable.push((namespace.clone(), entry_labels(entry)));
+                }
+                if let Some(Object::WorkloadEntry(after)) = after {
+                    let place =
+                        |entry: &Config<WorkloadEntry>| (entry_labels(entry), entry.spec.locality.clone());
+                    let is_known =
+                        matches!(before, Some(Object::WorkloadEntry(b)) if place(b) == place(after));
+                    if !is_known {
+                        effects.addresses.insert(after.spec.address.clone());
+                    }
                 }
                 self.endpoints.insert(namespace.clone());
             }

@@ -79,9 +79,12 @@ pub struct Effects {
     pub forced: bool,
     /// Why, and how many times.
     pub reasons: BTreeMap<Reason, u32>,
-    /// Pods that became ready or have other labels, by namespace and name: a proxy that is one of them is served anew, and
+    /// Pods that became ready, have other labels or stand otherwise behind `ServiceEntries`, by namespace and name: a proxy that is one of them is served anew, and
     /// at once.
     pub proxies: BTreeSet<(ArcStr, ArcStr)>,
+    /// Addresses of `WorkloadEntries` that are new or have other labels: a proxy of such an address is served anew, and at
+    /// once.
+    pub addresses: BTreeSet<ArcStr>,
     /// What happened to how many objects of each kind.
     pub objects: BTreeMap<(Kind, Turn), u32>,
 }
@@ -97,6 +100,7 @@ impl Effects {
         self.keys.extend(other.keys);
         self.forced |= other.forced;
         self.proxies.extend(other.proxies);
+        self.addresses.extend(other.addresses);
         for (turn, times) in other.objects {
             *self.objects.entry(turn).or_default() += times;
         }
@@ -126,6 +130,12 @@ impl Effects {
         if !self.keys.contains(&key) {
             self.add(ConfigKind::ServiceEntry, key.name, key.namespace, Reason::Service);
         }
+    }
+
+    /// Whether a service is told to have changed.
+    pub(super) fn tells_of(&self, hostname: &ArcStr, namespace: &ArcStr) -> bool {
+        let (name, namespace) = (hostname.clone(), namespace.clone());
+        self.keys.contains(&ConfigKey { kind: ConfigKind::ServiceEntry, name, namespace })
     }
 
     pub(super) fn force(&mut self, reason: Reason) {

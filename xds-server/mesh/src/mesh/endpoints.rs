@@ -1,6 +1,6 @@
 //! The endpoints of every host, made anew where something touched them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arcstr::ArcStr;
@@ -41,6 +41,7 @@ impl Mesh {
             let gone = index.0.extract_if(.., |(_, ns), _| namespaces.contains(ns));
             gone.collect()
         };
+        let mut moved = BTreeSet::new();
         for (key, host) in fresh {
             let mut set = EndpointSet::new(host.endpoints);
             if set.endpoints.is_empty() {
@@ -48,6 +49,10 @@ impl Mesh {
             }
             let before = old.remove(&key);
             let is_same = before.as_deref() == Some(&set);
+            let is_remodelled = effects.tells_of(&key.0, &key.1);
+            if !is_same || is_remodelled {
+                moved.extend(instances(before.as_deref(), &set, is_remodelled));
+            }
             // Whoever has no endpoints is told again when a slice says so.
             let is_touched = host.cause >= Some(Cause::Entry);
             let is_news = !is_same || (is_touched && (set.endpoints.is_empty() || host.headless.is_some()));
@@ -66,7 +71,15 @@ impl Mesh {
             }
             index.0.insert(key, before.filter(|_| is_same).unwrap_or_else(|| Arc::new(set)));
         }
-        old.keys().for_each(|gone| drop(self.accounts.remove(gone)));
+        for (gone, set) in &old {
+            self.accounts.remove(gone);
+            moved.extend(instances(Some(set), &EndpointSet::default(), true));
+        }
+        // istiod: `pushPodProxyUpdates` in `serviceentry/controller.go`.
+        if !moved.is_empty() {
+            let places = self.pods.at(&moved).map(|entry| &entry.pod.metadata);
+            effects.proxies.extend(places.map(|meta| (meta.namespace.clone(), meta.name.clone())));
+        }
     }
 
     fn namespace_endpoints(&self, namespace: &ArcStr, causes: &Causes, out: &mut Vec<(Key, Host)>) {
@@ -97,6 +110,18 @@ impl Mesh {
         }
         out.extend(by_host.into_iter().map(|(name, host)| ((name, namespace.clone()), host)));
     }
+}
+
+/// Addresses of endpoints of `ServiceEntries` that came, went or changed; of all of them if their service changed.
+fn instances(before: Option<&EndpointSet>, after: &EndpointSet, all: bool) -> BTreeSet<ArcStr> {
+    let of_entries = |set: &EndpointSet| -> HashMap<_, _> {
+        let entries = set.endpoints.iter().filter(|e| e.service_port != 0);
+        entries.map(|e| ((e.address.clone(), e.port, e.service_port_name.clone()), e.clone())).collect()
+    };
+    let (old, new) = (before.map(of_entries).unwrap_or_default(), of_entries(after));
+    let differs = |place| all || old.get(place) != new.get(place);
+    let places = old.keys().chain(new.keys()).filter(|place| differs(*place));
+    places.map(|(address, ..)| address.as_str().into()).collect()
 }
 
 /// A host of a namespace, as it is now.
