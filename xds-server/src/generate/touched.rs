@@ -49,13 +49,15 @@ impl Touched {
             return false;
         }
         let Some(parts) = parse_outbound(cluster) else { return false };
+        // The rule that the proxy takes: one for other workloads does not matter.
         let ruled = |scope: &Scope| {
-            let rules = scope.rules(parts.hostname).iter();
-            rules
+            let rule = scope.outbound_rule(parts.hostname, &view.workload.labels);
+            rule.into_iter()
                 .flat_map(|r| r.from.iter())
                 .any(|k| self.rules.contains(&(k.namespace.clone(), k.name.clone())))
         };
         self.hosts.contains(parts.hostname)
+            || (!by_host_alone && view.scope.service(parts.hostname).is_none())
             || (!self.rules.is_empty()
                 && (ruled(&view.scope) || view.previous_scope.as_ref().is_some_and(|s| ruled(s))))
             || (!self.namespaces.is_empty()
