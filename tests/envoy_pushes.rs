@@ -83,7 +83,10 @@ impl Pair {
     async fn agree(&mut self, server: &Server) -> Result<()> {
         let end = Instant::now() + LIMIT;
         loop {
-            server.synced().await;
+            let left = end.saturating_duration_since(Instant::now());
+            if tokio::time::timeout(left, server.synced()).await.is_err() {
+                bail!("{}; the end of its log:\n{}", unacknowledged(server), self.envoy.log_tail());
+            }
             for heard in self.plain.drain().map_err(|error| anyhow!(error))? {
                 let held = self.held.entry(heard.kind).or_default();
                 held.extend(heard.names);
@@ -127,6 +130,18 @@ impl Pair {
         static NONE: Names = Names::new();
         self.held.get(&kind).unwrap_or(&NONE)
     }
+}
+
+/// What was pushed and is not acknowledged, and why it was refused.
+fn unacknowledged(server: &Server) -> String {
+    let mut told = vec!["not all is acknowledged".to_owned()];
+    for status in server.connections() {
+        for (kind, of_type) in status.types.iter().filter(|(_, t)| t.sent != t.acked) {
+            let why = of_type.error.as_deref().unwrap_or("no answer");
+            told.push(format!("{kind} of {}: {why}", status.id));
+        }
+    }
+    told.join("\n")
 }
 
 /// The name of an element of the dump; none for a listener that only drains.
