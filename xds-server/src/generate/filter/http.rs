@@ -17,9 +17,10 @@ use xdslab_proto::listener::Filter;
 use xdslab_proto::protobuf::{Any, BoolValue, Duration};
 use xdslab_proto::request_id::UuidRequestIdConfig;
 use xdslab_proto::{Message, Name, pack_any};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::telemetry::Telemetry;
-use super::{Class, HttpConnection, Routes, filter, http_filters, settings, tcp};
+use super::{Class, HttpConnection, Routes, add_all, filter, http_filters, settings, tcp};
 use crate::generate::cluster::protocol::preserved_case;
 use crate::generate::cluster::wire;
 use crate::generate::policy::Policies;
@@ -55,6 +56,14 @@ impl Common {
             tail: tail.encode_to_vec(),
             http1: http1(view, class),
         }
+    }
+
+    /// Adds all of it to a hash.
+    pub fn add_to(&self, hasher: &mut Xxh3) {
+        let Self { before, head, tail, http1 } = self;
+        add_all(hasher, before);
+        add_all(hasher, [head, tail]);
+        add_all(hasher, http1);
     }
 
     /// The network filters of a chain.

@@ -13,11 +13,12 @@ mod tests;
 use std::cell::OnceCell;
 
 pub(crate) use connection::{Class, HttpConnection, Routes, TcpConnection, TcpPolicy};
+use xdslab_proto::Message;
 use xdslab_proto::access_log::AccessLog;
 use xdslab_proto::listener::Filter;
 use xdslab_proto::listener::filter::ConfigType;
 use xdslab_proto::protobuf::Any;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 pub(crate) use http_filters::{FAULT, http_filter};
 
@@ -56,7 +57,12 @@ impl<'v> Filters<'v> {
     /// A hash of what all chains of a class have alike: chains of equal connections are then equal. Policies, which are
     /// those of inbound chains, are not in it.
     pub fn fingerprint(&self, class: Class) -> u64 {
-        xxh3_64(format!("{:?}", self.parts(class)).as_bytes())
+        let Parts { http, tcp, listener_logs } = self.parts(class);
+        let mut hasher = Xxh3::new();
+        http.add_to(&mut hasher);
+        tcp.add_to(&mut hasher);
+        add_all(&mut hasher, listener_logs);
+        hasher.digest()
     }
 
     /// All network filters of an HTTP chain.
@@ -86,6 +92,14 @@ impl<'v> Filters<'v> {
             }
         })
     }
+}
+
+/// Adds messages to a hash, each and their number told apart from what follows.
+fn add_all<'m, M: Message + 'm>(hasher: &mut Xxh3, messages: impl IntoIterator<Item = &'m M>) {
+    for message in messages {
+        hasher.update(&message.encode_length_delimited_to_vec());
+    }
+    hasher.update(&[u8::MAX]);
 }
 
 /// A network filter of an encoded configuration.

@@ -14,9 +14,10 @@ use xdslab_proto::filter::network::tcp_proxy::tcp_proxy::{
 use xdslab_proto::listener::Filter;
 use xdslab_proto::protobuf::{Any, Duration};
 use xdslab_proto::{Message, Name, pack_any};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::telemetry::Telemetry;
-use super::{Class, TcpConnection, filter, http};
+use super::{Class, TcpConnection, add_all, filter, http};
 use crate::generate::cluster::wire::EXCHANGE_FILTER;
 use crate::generate::policy::Policies;
 use crate::generate::view::View;
@@ -55,6 +56,15 @@ impl Common {
             logs: logged.encode_to_vec(),
             idle_timeout: http::idle_timeout(view),
         }
+    }
+
+    /// Adds to a hash what is not of policies.
+    pub fn add_to(&self, hasher: &mut Xxh3) {
+        let Self { class, istio_extensions, policies: _, stats, logs, idle_timeout } = self;
+        hasher.update(&[*class as u8, u8::from(*istio_extensions)]);
+        add_all(hasher, stats);
+        add_all(hasher, [logs]);
+        add_all(hasher, idle_timeout);
     }
 
     /// The network filters of a chain.
