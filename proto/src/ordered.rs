@@ -3,17 +3,24 @@
 //! prost's generated types keep maps in `HashMap`s, whose order changes from run to run. On the wire these
 //! messages are the same as their originals, and a message may be written in parts: the fields of
 //! [`ClusterTail`] are appended to those of a `Cluster`.
+//!
+//! What nests deeply is written when it is made and kept as bytes, which are the same on the wire: prost measures a message
+//! anew at every level above it.
 
 pub mod access_log;
 mod cluster_route;
 mod policy;
+mod upstream_tls;
 mod virtual_host;
 
 use std::collections::BTreeMap;
 
 pub use cluster_route::{ClusterAction, ClusterRoute};
 pub use policy::{HttpRbac, JwtAuthentication, NetworkRbac, Rbac};
+pub use upstream_tls::{CombinedValidation, CommonTls, UpstreamTls};
 pub use virtual_host::{RouteConfiguration, RouteTail, VirtualHost};
+
+use prost::Message;
 
 use crate::core::{Address, Locality};
 use crate::protobuf::UInt32Value;
@@ -51,12 +58,12 @@ pub mod value {
         /// True or false.
         #[prost(bool, tag = "4")]
         Bool(bool),
-        /// Fields.
-        #[prost(message, tag = "5")]
-        Struct(super::Struct),
-        /// Items.
-        #[prost(message, tag = "6")]
-        List(super::ListValue),
+        /// The bytes of a [`Struct`](super::Struct).
+        #[prost(bytes = "vec", tag = "5")]
+        Struct(Vec<u8>),
+        /// The bytes of a [`ListValue`](super::ListValue).
+        #[prost(bytes = "vec", tag = "6")]
+        List(Vec<u8>),
     }
 }
 
@@ -71,9 +78,9 @@ pub struct ListValue {
 /// `envoy.config.core.v3.Metadata`, its untyped half.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Metadata {
-    /// Structs by the name of the filter that reads them.
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub filter_metadata: BTreeMap<String, Struct>,
+    /// The bytes of a [`Struct`] by the name of the filter that reads it.
+    #[prost(btree_map = "string, bytes", tag = "1")]
+    pub filter_metadata: BTreeMap<String, Vec<u8>>,
 }
 
 /// `envoy.config.endpoint.v3.ClusterLoadAssignment`.
@@ -143,12 +150,13 @@ pub struct ClusterTail {
 impl Value {
     /// A list.
     pub fn list(values: impl IntoIterator<Item = Self>) -> Self {
-        Self { kind: Some(value::Kind::List(ListValue { values: values.into_iter().collect() })) }
+        let list = ListValue { values: values.into_iter().collect() };
+        Self { kind: Some(value::Kind::List(list.encode_to_vec())) }
     }
 
     /// A struct.
     pub fn object<K: Into<String>>(fields: impl IntoIterator<Item = (K, Self)>) -> Self {
-        Self { kind: Some(value::Kind::Struct(Struct::of(fields))) }
+        Struct::of(fields).into()
     }
 }
 
@@ -156,6 +164,26 @@ impl Struct {
     /// A struct of these fields.
     pub fn of<K: Into<String>>(fields: impl IntoIterator<Item = (K, Value)>) -> Self {
         Self { fields: fields.into_iter().map(|(k, v)| (k.into(), v)).collect() }
+    }
+}
+
+impl Metadata {
+    /// What one filter reads.
+    pub fn of(filter: &str, notes: &Struct) -> Self {
+        let mut metadata = Self::default();
+        metadata.insert(filter, notes);
+        metadata
+    }
+
+    /// What another filter reads.
+    pub fn insert(&mut self, filter: &str, notes: &Struct) {
+        self.filter_metadata.insert(filter.to_owned(), notes.encode_to_vec());
+    }
+}
+
+impl From<Struct> for Value {
+    fn from(fields: Struct) -> Self {
+        Self { kind: Some(value::Kind::Struct(fields.encode_to_vec())) }
     }
 }
 
@@ -173,8 +201,6 @@ impl From<bool> for Value {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message;
-
     use super::*;
     use crate::{cluster, core, endpoint};
 
@@ -183,7 +209,7 @@ mod tests {
         let head = cluster::Cluster { name: "c".into(), ..Default::default() };
         let istio = Struct::of([("subset", Value::from("v1")), ("external", Value::from(true))]);
         let tail = ClusterTail {
-            metadata: Some(Metadata { filter_metadata: [("istio".to_owned(), istio)].into() }),
+            metadata: Some(Metadata::of("istio", &istio)),
             load_assignment: Some(ClusterLoadAssignment { cluster_name: "c".into(), endpoints: Vec::new() }),
         };
         let mut bytes = head.encode_to_vec();

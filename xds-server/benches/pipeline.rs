@@ -12,6 +12,10 @@ use xdslab_mesh::object::{Object, Reading, read};
 use xdslab_mesh::{Change, ChangeSet, Mesh, NodeIdentity, Proxy, Snapshot};
 use xdslab_server::generate::{Generator, View};
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group!(benches, snapshots, scopes, resources, listeners, routes, everything);
 criterion_main!(benches);
 

@@ -32,6 +32,6 @@ impl Notes {
     /// The message; none without notes.
     pub fn into_metadata(self) -> Option<Metadata> {
         let noted = !self.0.fields.is_empty();
-        noted.then(|| Metadata { filter_metadata: [("istio".to_owned(), self.0)].into() })
+        noted.then(|| Metadata::of("istio", &self.0))
     }
 }

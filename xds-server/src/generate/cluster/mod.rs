@@ -3,6 +3,7 @@
 pub(super) mod balance;
 mod inbound;
 mod metadata;
+mod mutual;
 pub mod name;
 mod outbound;
 pub(super) mod policy;

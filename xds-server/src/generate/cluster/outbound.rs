@@ -124,6 +124,12 @@ impl<'a> Outbound<'a> {
             tail.load_assignment = Some(assignment.build(self.view));
         }
         self.fill(&mut cluster, &mut tail, port, subset, policy, discovery);
+        let mut options = self.options(port, policy);
+        // What is found by its SNI is TLS already, from end to end.
+        if found == Found::ByRoute {
+            self.secure(&mut cluster, &mut options, port, subset_name, policy, discovery);
+        }
+        options.put(&mut cluster);
         Some(encode(name, &cluster, &tail))
     }
 
@@ -204,25 +210,46 @@ impl<'a> Outbound<'a> {
             stats::outbound(&mesh.outbound_cluster_stat_name, self.service, port, subset_name, &cluster.name);
         pool::apply(cluster, mesh, policy.connection_pool, policy.retry_budget);
         cluster.filters = tls::exchange_filters(view.proxy.istio_extensions);
-        // Gateways sniff nothing.
-        let unknown = port.protocol.is_sniffed() && self.is_router();
-        let (protocol, mut options) = if unknown {
-            (Protocol::Tcp, Options::of_unknown_port(view.preserve_case()))
-        } else {
-            (port.protocol, Options::of_port(port.protocol, view.preserve_case()))
-        };
-        options.upgrade(policy.connection_pool.and_then(|p| p.http.as_ref()), mesh, protocol);
-        options.limit(policy.connection_pool);
         cluster.outlier_detection = policy.outlier_detection.map(pool::outlier_detection);
         match discovery {
             None => cluster.lb_policy = LbPolicy::ClusterProvided.into(),
             Some(discovery) => self.fill_by_type(cluster, port, subset.is_none(), policy, discovery),
         }
         let mut notes = self.notes(subset, discovery.is_none());
+        tls::note_own(&mut notes, policy.tls);
+        tail.metadata = notes.into_metadata();
+    }
+
+    /// Which protocol is spoken, and its settings.
+    fn options(&self, port: &Port, policy: Policy<'_>) -> Options {
+        let (mesh, preserve_case) = (self.view.snapshot.mesh_config(), self.view.preserve_case());
+        // Gateways sniff nothing.
+        let unknown = port.protocol.is_sniffed() && self.is_router();
+        let (protocol, mut options) = if unknown {
+            (Protocol::Tcp, Options::of_unknown_port(preserve_case))
+        } else {
+            (port.protocol, Options::of_port(port.protocol, preserve_case))
+        };
+        options.upgrade(policy.connection_pool.and_then(|p| p.http.as_ref()), mesh, protocol);
+        options.limit(policy.connection_pool);
+        options
+    }
+
+    /// TLS, and what stands around it.
+    fn secure(
+        &self,
+        cluster: &mut Cluster,
+        options: &mut Options,
+        port: &Port,
+        subset: &str,
+        policy: Policy<'_>,
+        discovery: Option<DiscoveryType>,
+    ) {
+        let mesh = self.view.snapshot.mesh_config();
         let upstream = Upstream {
             service: self.service,
             port: port.number,
-            subset: subset_name,
+            subset,
             mesh,
             settings: policy.tls,
             fetches_credentials: self.is_router()
@@ -231,18 +258,12 @@ impl<'a> Outbound<'a> {
             original_destination: discovery == Some(DiscoveryType::OriginalDst),
             dynamic: discovery.is_none(),
             identities: &self.identities,
-            client: view.proxy.metadata.client_certificates.as_ref(),
+            client: self.view.proxy.metadata.client_certificates.as_ref(),
         };
-        tls::note_own(&mut notes, policy.tls);
-        // What is found by its SNI is TLS already, from end to end.
-        if !name::parse_outbound(&cluster.name).is_some_and(|o| o.by_sni) {
-            tls::apply(cluster, &mut options, &upstream);
-            if let Some(protocol) = policy.proxy_protocol {
-                tls::wrap_in_proxy_protocol(cluster, *protocol);
-            }
+        tls::apply(cluster, options, &upstream);
+        if let Some(protocol) = policy.proxy_protocol {
+            tls::wrap_in_proxy_protocol(cluster, *protocol);
         }
-        options.put(cluster);
-        tail.metadata = notes.into_metadata();
     }
 
     #[allow(deprecated)] // the DNS fields that istiod still writes

@@ -21,12 +21,14 @@ use xdslab_proto::tls::{
 use xdslab_proto::{cluster, pack_any};
 
 use super::metadata::Notes;
+use super::mutual;
 use super::name;
 use super::protocol::{Options, Speaks};
 use super::secret;
 use super::wire::transport_socket;
 
-const TLS: &str = "envoy.transport_sockets.tls";
+/// The socket that speaks TLS.
+pub(super) const TLS: &str = "envoy.transport_sockets.tls";
 const RAW_BUFFER: &str = "envoy.transport_sockets.raw_buffer";
 
 /// What the TLS of one cluster depends on.
@@ -76,10 +78,14 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, upstream: &Upstream<'
                         Some(mutual_with_files(upstream.identities, sni).socket(upstream, options));
                 }
             } else if upstream.original_destination {
-                cluster.transport_socket = Some(mutual(upstream.identities, sni, options));
+                cluster.transport_socket = Some(mutual::socket(upstream.identities, sni, options));
             } else {
                 cluster.transport_socket_matches = vec![
-                    socket_match("tlsMode-istio", Some("istio"), mutual(upstream.identities, sni, options)),
+                    socket_match(
+                        "tlsMode-istio",
+                        Some("istio"),
+                        mutual::socket(upstream.identities, sni, options),
+                    ),
                     socket_match("tlsMode-disabled", None, plain(RAW_BUFFER)),
                 ];
             }
@@ -104,7 +110,7 @@ pub fn apply(cluster: &mut Cluster, options: &mut Options, upstream: &Upstream<'
                     } else {
                         tls.sni.to_string()
                     };
-                    cluster.transport_socket = Some(mutual(sans, sni, options));
+                    cluster.transport_socket = Some(mutual::socket(sans, sni, options));
                 }
                 ClientTlsMode::Simple | ClientTlsMode::Mutual => {
                     let Some(one_way) = OneWay::of_rule(upstream, tls) else { return };
@@ -168,27 +174,12 @@ fn socket_match(name: &str, mode: Option<&str>, socket: TransportSocket) -> Tran
     }
 }
 
-/// Istio's mutual TLS with the workload's own certificate.
-fn mutual(sans: &[ArcStr], sni: String, options: &Options) -> TransportSocket {
-    let mut alpn = vec!["istio-peer-exchange".to_owned(), "istio".to_owned()];
-    if options.speaks == Speaks::Http2 {
-        alpn.push("h2".to_owned());
-    }
-    let context = CommonTlsContext {
-        tls_params: Some(versions()),
-        alpn_protocols: alpn,
-        tls_certificate_sds_secret_configs: vec![secret::agent("default")],
-        validation_context_type: Some(combined(matching(sans), secret::agent("ROOTCA"))),
-        ..Default::default()
-    };
-    socket(UpstreamTlsContext { common_tls_context: Some(context), sni, ..Default::default() })
-}
-
 fn socket(context: UpstreamTlsContext) -> TransportSocket {
     transport_socket(TLS, pack_any(context))
 }
 
-fn versions() -> TlsParameters {
+/// The versions that Istio's own TLS speaks.
+pub(super) fn versions() -> TlsParameters {
     TlsParameters {
         tls_minimum_protocol_version: TlsProtocol::TlSv12.into(),
         tls_maximum_protocol_version: TlsProtocol::TlSv13.into(),

@@ -161,10 +161,10 @@ impl<'a> Assignment<'a> {
             Health::Draining => HealthStatus::Draining,
         };
         let istio = Struct::of([("workload", Value::from(endpoint.workload.as_str()))]);
-        let mut metadata = Metadata { filter_metadata: [("istio".to_owned(), istio)].into() };
+        let mut metadata = Metadata::of("istio", &istio);
         if self.is_mutual(endpoint) {
             let mode = Struct::of([("tlsMode", Value::from("istio"))]);
-            metadata.filter_metadata.insert("envoy.transport_socket_match".to_owned(), mode);
+            metadata.insert("envoy.transport_socket_match", &mode);
         }
         LbEndpoint {
             endpoint: Some(ordered::Endpoint { address: Some(at) }),

@@ -126,7 +126,7 @@ fn protobuf(value: &Json) -> Value {
         Json::Number(n) => Value { kind: Some(Kind::Number(n.as_f64().unwrap_or_default())) },
         Json::String(s) => Value::from(s.as_str()),
         Json::Array(items) => Value::list(items.iter().map(protobuf)),
-        Json::Object(fields) => Value { kind: Some(Kind::Struct(structure(fields))) },
+        Json::Object(fields) => Value::from(structure(fields)),
     }
 }
 
