@@ -66,11 +66,12 @@ impl Stage {
 pub fn changes(text: &str, is_there: bool) -> Result<ChangeSet> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("YAML")?;
     let change = |value: Value| match read(value) {
-        Ok(Reading::Object(object, _)) if is_there => Ok(Change::Apply(object)),
-        Ok(Reading::Object(object, _)) => Ok(Change::Delete(object.key())),
-        other => Err(anyhow!("{other:?}")),
+        Ok(Reading::Object(object, _)) if is_there => Some(Ok(Change::Apply(object))),
+        Ok(Reading::Object(object, _)) => Some(Ok(Change::Delete(object.key()))),
+        Ok(Reading::PassedOver(_)) => None,
+        other => Some(Err(anyhow!("{other:?}"))),
     };
-    documents.into_iter().map(change).collect()
+    documents.into_iter().filter_map(change).collect()
 }
 
 /// The files of a folder, by name.

@@ -66,13 +66,12 @@ impl Pipeline {
         let mut effects = self.mesh.apply(changes);
         self.batches += 1;
         self.hub.tell(Happening::changed(&effects));
-        let pods = std::mem::take(&mut effects.proxies);
         let addresses = std::mem::take(&mut effects.addresses);
         let is_pod = |(kind, turn): &(Kind, Turn)| *kind == Kind::Pod && *turn != Turn::UpdateSame;
-        if !pods.is_empty() || !addresses.is_empty() || effects.objects.keys().any(is_pod) {
+        if !addresses.is_empty() || effects.objects.keys().any(is_pod) {
             // Those pods' own proxies do not wait for the debounce (istiod: `ProxyUpdate` in `discovery.go`), and proxies
             // that connect from now on find every pod, ready or not.
-            self.hub.push_to(&pods, &addresses, &self.mesh.snapshot());
+            self.hub.push_to(&addresses, &self.mesh.snapshot());
         }
         if let Some(at_once) = self.debounce.event(effects, now) {
             self.push(at_once, now);

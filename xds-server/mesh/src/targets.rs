@@ -84,16 +84,15 @@ impl TargetIndex {
         }
         let mut targets = Vec::new();
         let address = proxy.addresses.first().map(ToString::to_string).unwrap_or_default();
-        let namespace = &proxy.config_namespace;
-        let entry = entries.of_address(namespace, &address);
         let labels = &proxy.metadata.labels;
-        let workload = match (pod, entry) {
-            (Some(pod), _) => Some(Workload::Pod(pod)),
-            (None, Some((entry, labels))) => Some(Workload::Entry(entry, labels)),
+        let workload = match (pod, entries.of_proxy(proxy, &address)) {
+            (_, Some((entry, labels))) => Some(Workload::Entry(entry, labels)),
+            (Some(pod), None) => Some(Workload::Pod(pod)),
             (None, None) if labels.is_empty() => None,
             (None, None) => Some(Workload::Node { labels, ports: proxy.metadata.pod_ports.as_deref() }),
         };
         if let Some(workload) = workload {
+            let namespace = workload.namespace().unwrap_or(&proxy.config_namespace);
             let mut is_selected = false;
             for (object, model) in self.kubernetes.get(namespace).into_iter().flatten() {
                 if selects(&object.spec.selector, workload.labels()) {
@@ -108,7 +107,8 @@ impl TargetIndex {
                 }
             }
         }
-        for (entry, services) in &self.external {
+        let sees = |namespace: &ArcStr| proxy.metadata.namespace.as_ref().is_none_or(|own| own == namespace);
+        for (entry, services) in self.external.iter().filter(|(entry, _)| sees(&entry.meta.namespace)) {
             for service in services {
                 let endpoints = external_endpoints(entry, &service.hostname, entries, pods);
                 targets.extend(external_targets(service, &endpoints, &address));
@@ -144,6 +144,14 @@ impl Workload<'_> {
         match self {
             Self::Pod(pod) => &pod.pod.metadata.labels,
             Self::Entry(_, labels) | Self::Node { labels, .. } => labels,
+        }
+    }
+
+    /// Where its services are, if not where the proxy is configured: those of a `WorkloadEntry` are beside it.
+    fn namespace(&self) -> Option<&ArcStr> {
+        match self {
+            Self::Entry(entry, _) => Some(&entry.meta.namespace),
+            Self::Pod(_) | Self::Node { .. } => None,
         }
     }
 

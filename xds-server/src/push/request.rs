@@ -27,7 +27,7 @@ pub struct PushRequest {
 impl PushRequest {
     /// The push of `effects`, with the mesh as it is after them.
     pub fn new(effects: Effects, version: ArcStr, snapshot: Arc<Snapshot>) -> Self {
-        let Effects { keys, forced, reasons, proxies: _, addresses: _, objects: _ } = effects;
+        let Effects { keys, forced, reasons, addresses: _, objects: _ } = effects;
         Self { keys, forced, reasons, version, started: Instant::now(), snapshot }
     }
 

@@ -128,18 +128,16 @@ impl Hub {
         self.push(&Arc::new(PushRequest::on_demand(version, snapshot)))
     }
 
-    /// Hands the proxies of these pods, by namespace and name, and those of these addresses all that they should have: the
-    /// mesh as it was last pushed, with the workloads of `now` (istiod: `ProxyUpdate` in `discovery.go`).
-    pub fn push_to(&self, pods: &BTreeSet<(ArcStr, ArcStr)>, addresses: &BTreeSet<ArcStr>, now: &Snapshot) {
+    /// Hands the proxies of these addresses all that they should have: the mesh as it was last pushed, with the workloads of
+    /// `now` (istiod: `ProxyUpdate` in `ads.go`).
+    pub fn push_to(&self, addresses: &BTreeSet<ArcStr>, now: &Snapshot) {
         let Some(Newest { snapshot, version }) = self.newest.borrow().clone() else { return };
         let push = Arc::new(PushRequest::of_proxy(version, Arc::new(snapshot.with_workloads_of(now))));
         self.renew(&push);
-        let proxies: BTreeSet<_> =
-            pods.iter().map(|(namespace, name)| format!("{name}.{namespace}")).collect();
         for connection in self.lock().values_mut() {
             let first = connection.seen.as_ref().and_then(|seen| seen.view.proxy.addresses.first());
             let is_at = |ip: &IpAddr| addresses.contains(ip.to_string().as_str());
-            if proxies.contains(connection.status.proxy.as_str()) || first.is_some_and(is_at) {
+            if first.is_some_and(is_at) {
                 connection.settled = false;
                 connection.slot.put(push.clone());
             }

@@ -1,7 +1,7 @@
 //! Endpoints of `ServiceEntries`, and `WorkloadEntries` behind Kubernetes Services
 //! (istiod: `pilot/pkg/serviceregistry/serviceentry`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arcstr::{ArcStr, format};
@@ -13,16 +13,27 @@ use crate::locality::Locality;
 use crate::object::istio::{Resolution, ServiceEntry, ServiceEntryPort, WorkloadEntry};
 use crate::object::kubernetes as k8s;
 use crate::object::{Config, Labels, PortRef};
+use crate::proxy::Proxy;
 
 /// `WorkloadEntries` that take part, by namespace and name, with their effective labels.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct WorkloadEntries(BTreeMap<(ArcStr, ArcStr), (Arc<Config<WorkloadEntry>>, Labels)>);
+pub(crate) struct WorkloadEntries {
+    by_name: BTreeMap<(ArcStr, ArcStr), (Arc<Config<WorkloadEntry>>, Labels)>,
+    /// In order of namespace and name.
+    by_address: HashMap<ArcStr, Vec<(ArcStr, ArcStr)>>,
+}
 
 impl WorkloadEntries {
     /// Indexes entries; those whose health checks say unhealthy are left out.
     pub fn new<'a>(entries: impl Iterator<Item = &'a Arc<Config<WorkloadEntry>>>) -> Self {
         let key = |e: &Config<WorkloadEntry>| (e.meta.namespace.clone(), e.meta.name.clone());
-        Self(entries.filter(|e| is_healthy(e)).map(|e| (key(e), (e.clone(), entry_labels(e)))).collect())
+        let by_name: BTreeMap<_, _> =
+            entries.filter(|e| is_healthy(e)).map(|e| (key(e), (e.clone(), entry_labels(e)))).collect();
+        let mut by_address: HashMap<_, Vec<_>> = HashMap::new();
+        for (name, (entry, _)) in &by_name {
+            by_address.entry(entry.spec.address.clone()).or_default().push(name.clone());
+        }
+        Self { by_name, by_address }
     }
 
     /// The entries of a namespace that `selector` picks, by name.
@@ -31,19 +42,22 @@ impl WorkloadEntries {
         namespace: &'a ArcStr,
         selector: &'a Labels,
     ) -> impl Iterator<Item = (&'a Arc<Config<WorkloadEntry>>, &'a Labels)> {
-        let of_namespace = self.0.range((namespace.clone(), ArcStr::new())..);
+        let of_namespace = self.by_name.range((namespace.clone(), ArcStr::new())..);
         let of_namespace = of_namespace.take_while(move |((ns, _), _)| ns == namespace);
         of_namespace.filter(|(_, (_, labels))| selects(selector, labels)).map(|(_, (e, l))| (e, l))
     }
 
-    /// The entry of that address in a namespace.
-    pub fn of_address(
-        &self,
-        namespace: &ArcStr,
-        address: &str,
-    ) -> Option<(&Arc<Config<WorkloadEntry>>, &Labels)> {
-        let of_namespace = self.0.iter().filter(|((ns, _), _)| ns == namespace);
-        of_namespace.map(|(_, (e, l))| (e, l)).find(|(e, _)| e.spec.address == address)
+    /// The entry that stands for a proxy of that address: of several the one of the proxy's name, else of its namespace,
+    /// else the first (istiod: `GetInstanceForProxy` in `util/workloadinstances/util.go`).
+    pub fn of_proxy(&self, proxy: &Proxy, address: &str) -> Option<(&Arc<Config<WorkloadEntry>>, &Labels)> {
+        let names = self.by_address.get(address)?;
+        let namespace = &proxy.config_namespace;
+        let is_of = |(of, name): &&(ArcStr, ArcStr)| {
+            of == namespace
+                && proxy.id.strip_prefix(name.as_str()).and_then(|id| id.strip_prefix('.')) == Some(of)
+        };
+        let own = names.iter().find(is_of).or_else(|| names.iter().find(|(of, _)| of == namespace));
+        self.by_name.get(own.or(names.first())?).map(|(entry, labels)| (entry, labels))
     }
 }
 

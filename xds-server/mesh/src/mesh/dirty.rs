@@ -169,17 +169,16 @@ impl Dirty {
             _ => None,
         };
         let Some(after) = known(after) else { return };
-        let place = (key.namespace.clone(), key.name.clone());
         match known(before) {
             Some(before) if before.status.pod_ip == after.status.pod_ip => {
                 if before.metadata.labels != after.metadata.labels {
-                    self.relabelled.insert(place.clone());
-                    effects.proxies.insert(place);
+                    self.relabelled.insert((key.namespace.clone(), key.name.clone()));
+                    effects.addresses.insert(after.status.pod_ip.clone());
                 }
             }
             _ => {
                 self.arrived.insert(after.status.pod_ip.clone());
-                effects.proxies.insert(place);
+                effects.addresses.insert(after.status.pod_ip.clone());
             }
         }
     }

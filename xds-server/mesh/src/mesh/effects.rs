@@ -79,11 +79,8 @@ pub struct Effects {
     pub forced: bool,
     /// Why, and how many times.
     pub reasons: BTreeMap<Reason, u32>,
-    /// Pods that became ready, have other labels or stand otherwise behind `ServiceEntries`, by namespace and name: a proxy that is one of them is served anew, and
-    /// at once.
-    pub proxies: BTreeSet<(ArcStr, ArcStr)>,
-    /// Addresses of `WorkloadEntries` that are new or have other labels: a proxy of such an address is served anew, and at
-    /// once.
+    /// Addresses of Pods that became ready, have other labels or stand otherwise behind `ServiceEntries`, and of
+    /// `WorkloadEntries` that are new or have other labels: a proxy of such an address is served anew, and at once.
     pub addresses: BTreeSet<ArcStr>,
     /// What happened to how many objects of each kind.
     pub objects: BTreeMap<(Kind, Turn), u32>,
@@ -99,7 +96,6 @@ impl Effects {
     pub fn merge(&mut self, other: Self) {
         self.keys.extend(other.keys);
         self.forced |= other.forced;
-        self.proxies.extend(other.proxies);
         self.addresses.extend(other.addresses);
         for (turn, times) in other.objects {
             *self.objects.entry(turn).or_default() += times;

@@ -77,8 +77,7 @@ impl Mesh {
         }
         // istiod: `pushPodProxyUpdates` in `serviceentry/controller.go`.
         if !moved.is_empty() {
-            let places = self.pods.at(&moved).map(|entry| &entry.pod.metadata);
-            effects.proxies.extend(places.map(|meta| (meta.namespace.clone(), meta.name.clone())));
+            effects.addresses.extend(self.pods.at(&moved).map(|entry| entry.pod.status.pod_ip.clone()));
         }
     }
 
@@ -96,9 +95,6 @@ impl Mesh {
         }
         for object in self.store.services.of_namespace(namespace) {
             for service in self.models.of(&ObjectKey::of(Kind::Service, namespace, &object.metadata.name)) {
-                if service.resolution == Resolution::Alias {
-                    continue;
-                }
                 let key = (service.hostname.clone(), namespace.clone());
                 let host = by_host.entry(service.hostname.clone()).or_default();
                 host.endpoints.extend(self.kubernetes.get(&key).into_iter().flatten().cloned());

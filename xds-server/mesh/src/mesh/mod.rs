@@ -19,7 +19,8 @@ use crate::endpoint::{Endpoint, EndpointIndex, Pods, Slices, WorkloadEntries};
 use crate::object::Kind;
 use crate::object::istio::ProxyConfig;
 use crate::rules::{
-    ByNamespace, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex, VirtualServiceIndex,
+    ByNamespace, ConfigKey, ConfigKind, DestinationRuleIndex, PeerAuthenticationIndex, SidecarIndex,
+    VirtualServiceIndex,
 };
 use crate::service::Registry;
 use crate::snapshot::{Parts, Snapshot};
@@ -261,6 +262,22 @@ impl Mesh {
             ));
         }
         self.refresh_endpoints(dirty, effects);
+        self.note_aliased(effects);
+    }
+
+    /// What is told of an `ExternalName` Service is told of the services that it leads to now, for no reason of its own
+    /// (istiod: `resolveServiceAliases` in `push_context.go`).
+    fn note_aliased(&self, effects: &mut Effects) {
+        let services = effects.keys.iter().filter(|key| key.kind == ConfigKind::ServiceEntry);
+        let aliased = services.flat_map(|key| self.models.aliased(&key.name, &key.namespace));
+        let keys: Vec<_> = aliased
+            .map(|(name, namespace)| ConfigKey {
+                kind: ConfigKind::ServiceEntry,
+                name: name.clone(),
+                namespace: namespace.clone(),
+            })
+            .collect();
+        effects.keys.extend(keys);
     }
 }
 

@@ -102,7 +102,7 @@ impl Mesh {
         let Some(service) = self.model(&object.metadata.namespace, &object.metadata.name) else { return };
         let mut endpoints = Vec::new();
         // istiod keeps no endpoints of a Service that it shows to nobody.
-        if service.resolution != Resolution::Alias && !service.export_to.contains("~") {
+        if !service.export_to.contains("~") {
             endpoints = self.slices.endpoints(service);
             if service.resolution == Resolution::ClientSideLb {
                 endpoints.extend(selected_entries(object, &self.entries));

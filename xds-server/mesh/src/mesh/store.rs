@@ -211,12 +211,22 @@ type Changed = BTreeMap<(ArcStr, ArcStr), bool>;
 #[derive(Debug, Default)]
 pub(super) struct Models {
     of_object: BTreeMap<ObjectKey, Vec<Arc<Service>>>,
+    /// The services that an `ExternalName` Service leads to, all by host and namespace.
+    aliased: BTreeMap<(ArcStr, ArcStr), Vec<(ArcStr, ArcStr)>>,
 }
 
 impl Models {
     /// The services of one object.
     pub fn of(&self, key: &ObjectKey) -> &[Arc<Service>] {
         self.of_object.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The services, by host and namespace, that this one leads to if it is an `ExternalName` Service.
+    pub fn aliased(&self, hostname: &ArcStr, namespace: &ArcStr) -> &[(ArcStr, ArcStr)] {
+        if self.aliased.is_empty() {
+            return &[];
+        }
+        self.aliased.get(&(hostname.clone(), namespace.clone())).map_or(&[], Vec::as_slice)
     }
 
     /// An index of all services. O(n log n).
@@ -262,7 +272,7 @@ impl Models {
             self.replace(key, fresh, &mut changed);
         }
         if !changed.is_empty() {
-            self.resolve_aliases(&mut changed);
+            self.resolve_aliases();
         }
         changed
     }
@@ -270,7 +280,9 @@ impl Models {
     fn replace(&mut self, key: ObjectKey, fresh: Vec<Service>, changed: &mut Changed) {
         let old = self.of_object.remove(&key).unwrap_or_default();
         let mut note = |s: &Service| {
-            let is_seen = !s.export_to.contains("~");
+            // A ServiceEntry is told of whoever may see it: another service of its host may be seen (istiod:
+            // `pushServiceUpdates` in `serviceentry/controller.go`, `serviceUpdateNeedsPush` in `kube/controller/controller.go`).
+            let is_seen = s.registry == Registry::External || !s.export_to.contains("~");
             *changed.entry((s.hostname.clone(), s.namespace.clone())).or_default() |= is_seen;
         };
         let mut kept = Vec::with_capacity(fresh.len());
@@ -297,7 +309,7 @@ impl Models {
     }
 
     /// Gives every service the `ExternalName` Services that lead to it, over any number of steps.
-    fn resolve_aliases(&mut self, changed: &mut Changed) {
+    fn resolve_aliases(&mut self) {
         let all = || self.of_object.values().flatten();
         let next: BTreeMap<ArcStr, ArcStr> =
             all().filter_map(|s| Some((s.hostname.clone(), s.external_name.clone()?))).collect();
@@ -309,10 +321,15 @@ impl Models {
             }
         }
         aliases.values_mut().for_each(|a| a.sort());
+        self.aliased.clear();
         for service in self.of_object.values_mut().flatten().filter(|s| s.resolution != Resolution::Alias) {
             let now = aliases.get(&service.hostname).map_or(&[][..], Vec::as_slice);
+            for alias in now {
+                let place = (alias.hostname.clone(), alias.namespace.clone());
+                let service = (service.hostname.clone(), service.namespace.clone());
+                self.aliased.entry(place).or_default().push(service);
+            }
             if service.aliases != now {
-                changed.insert((service.hostname.clone(), service.namespace.clone()), true);
                 *service = Arc::new(Service { aliases: now.to_vec(), ..Service::clone(service) });
             }
         }

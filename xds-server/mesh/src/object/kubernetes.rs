@@ -33,6 +33,8 @@ pub struct Service {
     pub metadata: Meta,
     /// What is asked for.
     pub spec: ServiceSpec,
+    /// What is.
+    pub status: ServiceStatus,
 }
 
 /// A Service's `spec`.
@@ -60,6 +62,35 @@ pub struct ServiceSpec {
     pub traffic_distribution: ArcStr,
     /// Whether pods that are not ready are published.
     pub publish_not_ready_addresses: bool,
+    /// Addresses outside of the cluster that lead to it.
+    #[serde(rename = "externalIPs")]
+    pub external_ips: Vec<ArcStr>,
+}
+
+/// A Service's `status`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceStatus {
+    /// Of a `LoadBalancer`.
+    pub load_balancer: LoadBalancerStatus,
+}
+
+/// What a load balancer listens at.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct LoadBalancerStatus {
+    /// Its addresses.
+    pub ingress: Vec<LoadBalancerIngress>,
+}
+
+/// One address of a load balancer.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct LoadBalancerIngress {
+    /// The address,
+    pub ip: ArcStr,
+    /// or else a name.
+    pub hostname: ArcStr,
 }
 
 /// One port of a Service.
@@ -159,9 +190,10 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Whether it runs and is ready.
+    /// Whether it runs, is ready and is to stay.
     pub fn is_ready(&self) -> bool {
-        let gone = matches!(self.status.phase.as_str(), "Failed" | "Succeeded");
+        let ended = matches!(self.status.phase.as_str(), "Failed" | "Succeeded");
+        let gone = ended || self.metadata.deletion_timestamp.is_some();
         !gone && self.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True")
     }
 }

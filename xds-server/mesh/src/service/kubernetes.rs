@@ -15,7 +15,7 @@ pub(crate) fn from_kubernetes(
     domain: &str,
     trust_domain: &str,
 ) -> Service {
-    let k8s::Service { metadata: meta, spec } = service;
+    let k8s::Service { metadata: meta, spec, .. } = service;
     let external_name =
         (spec.kind == "ExternalName" && !spec.external_name.is_empty()).then(|| spec.external_name.clone());
     let resolution = match (&external_name, spec.cluster_ip.as_str()) {
@@ -37,6 +37,7 @@ pub(crate) fn from_kubernetes(
         ports: spec.ports.iter().map(port).collect(),
         address: addresses.first().cloned().unwrap_or(literal!("0.0.0.0")),
         addresses,
+        external_addresses: external_addresses(service),
         auto_addresses: Vec::new(),
         export_to: declared_export_to.clone(),
         declared_export_to,
@@ -59,6 +60,14 @@ fn cluster_ips(spec: &k8s::ServiceSpec) -> Vec<ArcStr> {
     } else {
         spec.cluster_ips.clone()
     }
+}
+
+/// Those of its load balancer, then those that it names (istiod: `ConvertService` in `kube/conversion.go`).
+fn external_addresses(service: &k8s::Service) -> Vec<ArcStr> {
+    let balancer = &service.status.load_balancer;
+    let ingress = balancer.ingress.iter().filter(|_| service.spec.kind == "LoadBalancer");
+    let of_balancer = ingress.map(|at| if at.ip.is_empty() { &at.hostname } else { &at.ip });
+    of_balancer.filter(|at| !at.is_empty()).chain(&service.spec.external_ips).cloned().collect()
 }
 
 fn port(p: &k8s::ServicePort) -> Port {

@@ -134,6 +134,8 @@ pub struct Service {
     pub address: ArcStr,
     /// All virtual addresses, the first one as `address`; empty where there is none.
     pub addresses: Vec<ArcStr>,
+    /// Addresses outside of the cluster that lead to it; they count only in that a change of them is one of the service.
+    pub external_addresses: Vec<ArcStr>,
     /// Addresses that the cluster made up for it (`status.addresses`), for proxies that capture DNS.
     pub auto_addresses: Vec<ArcStr>,
     /// What its object says of its visibility; empty: the mesh's default.

@@ -48,6 +48,7 @@ fn service(
         ports: spec.ports.iter().map(|p| port(p, spec.resolution)).collect(),
         address: address.clone(),
         addresses: if address == "0.0.0.0" { Vec::new() } else { vec![address.clone()] },
+        external_addresses: Vec::new(),
         auto_addresses: auto_addresses(entry, host, status),
         export_to: declared_export_to.clone(),
         declared_export_to,

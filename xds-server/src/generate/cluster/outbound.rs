@@ -171,8 +171,12 @@ impl<'a> Outbound<'a> {
                 None
             });
         }
+        // A subset is found as the whole service is, whatever it balances by (istiod: `buildSubsetCluster`).
+        let by_whole = self.policy(port, None).load_balancer;
         let discovery = match self.service.resolution {
-            _ if balance::passes_through(policy.load_balancer) => DiscoveryType::OriginalDst,
+            _ if balance::passes_through(policy.load_balancer) || balance::passes_through(by_whole) => {
+                DiscoveryType::OriginalDst
+            }
             // A gateway's clients do not name addresses of the mesh.
             Resolution::Passthrough if self.is_router() => DiscoveryType::Eds,
             Resolution::Passthrough => DiscoveryType::OriginalDst,

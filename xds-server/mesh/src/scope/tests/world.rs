@@ -154,6 +154,7 @@ fn service(text: &str) -> Service {
         traffic_distribution: crate::service::TrafficDistribution::Any,
         node_local: false,
         identities: Vec::new(),
+        external_addresses: Vec::new(),
         race_connect: false,
     }
 }
