@@ -31,7 +31,7 @@ impl Mesh {
         let mut fresh = Vec::new();
         for namespace in &namespaces {
             if self.store.selects(&mesh, namespace) {
-                self.namespace_endpoints(namespace, &causes, &mut fresh);
+                self.namespace_endpoints(namespace, &causes, dirty, effects, &mut fresh);
             }
         }
         let index = Arc::make_mut(&mut self.endpoints);
@@ -49,9 +49,9 @@ impl Mesh {
             }
             let before = old.remove(&key);
             let is_same = before.as_deref() == Some(&set);
-            let is_remodelled = effects.tells_of(&key.0, &key.1);
-            if !is_same || is_remodelled {
-                moved.extend(instances(before.as_deref(), &set, is_remodelled));
+            moved.extend(host.remodelled);
+            if !is_same {
+                moved.extend(instances(before.as_deref(), &set));
             }
             // Whoever has no endpoints is told again when a slice says so.
             let is_touched = host.cause >= Some(Cause::Entry);
@@ -73,7 +73,13 @@ impl Mesh {
         }
         for (gone, set) in &old {
             self.accounts.remove(gone);
-            moved.extend(instances(Some(set), &EndpointSet::default(), true));
+            let had = instances(Some(set), &EndpointSet::default());
+            if !had.is_empty() {
+                // istiod: `pushServiceEndpointUpdates` in `serviceentry/controller.go`.
+                let (hostname, namespace) = gone.clone();
+                effects.endpoints(hostname, namespace, Extent::Endpoints, None);
+            }
+            moved.extend(had);
         }
         // istiod: `pushPodProxyUpdates` in `serviceentry/controller.go`.
         if !moved.is_empty() {
@@ -81,14 +87,27 @@ impl Mesh {
         }
     }
 
-    fn namespace_endpoints(&self, namespace: &ArcStr, causes: &Causes, out: &mut Vec<(Key, Host)>) {
+    fn namespace_endpoints(
+        &self,
+        namespace: &ArcStr,
+        causes: &Causes,
+        dirty: &Dirty,
+        effects: &Effects,
+        out: &mut Vec<(Key, Host)>,
+    ) {
+        let all = dirty.everything || dirty.namespaces.contains(namespace);
         let mut by_host: IndexMap<ArcStr, Host> = IndexMap::new();
         let mut entries: Vec<_> = self.store.service_entries.of_namespace(namespace).collect();
         entries.sort_by_key(|e| (e.meta.creation_timestamp, e.meta.name.clone()));
         for entry in entries {
-            for service in self.models.of(&ObjectKey::of(Kind::ServiceEntry, namespace, &entry.meta.name)) {
+            let key = ObjectKey::of(Kind::ServiceEntry, namespace, &entry.meta.name);
+            let is_touched = all || dirty.services.contains(&key);
+            for service in self.models.of(&key) {
                 let endpoints = external_endpoints(entry, &service.hostname, &self.entries, &self.pods);
                 let host = by_host.entry(service.hostname.clone()).or_default();
+                if is_touched && effects.tells_of(&service.hostname, namespace) {
+                    host.remodelled.extend(endpoints.iter().map(|e| ArcStr::from(e.address.as_str())));
+                }
                 host.endpoints.extend(endpoints);
                 host.in_clusters |= service.resolution.is_dns();
             }
@@ -100,7 +119,7 @@ impl Mesh {
                 host.endpoints.extend(self.kubernetes.get(&key).into_iter().flatten().cloned());
                 host.cause = causes.get(&key).copied();
                 let is_headless = service.resolution == Resolution::Passthrough;
-                let is_told = host.cause.is_none_or(|cause| cause == Cause::Slice);
+                let is_told = host.cause == Some(Cause::Slice);
                 host.headless = (is_headless && is_told).then(|| Headless::of(service));
             }
         }
@@ -108,14 +127,14 @@ impl Mesh {
     }
 }
 
-/// Addresses of endpoints of `ServiceEntries` that came, went or changed; of all of them if their service changed.
-fn instances(before: Option<&EndpointSet>, after: &EndpointSet, all: bool) -> BTreeSet<ArcStr> {
+/// Addresses of endpoints of `ServiceEntries` that came, went or changed.
+fn instances(before: Option<&EndpointSet>, after: &EndpointSet) -> BTreeSet<ArcStr> {
     let of_entries = |set: &EndpointSet| -> HashMap<_, _> {
         let entries = set.endpoints.iter().filter(|e| e.service_port != 0);
         entries.map(|e| ((e.address.clone(), e.port, e.service_port_name.clone()), e.clone())).collect()
     };
     let (old, new) = (before.map(of_entries).unwrap_or_default(), of_entries(after));
-    let differs = |place| all || old.get(place) != new.get(place);
+    let differs = |place| old.get(place) != new.get(place);
     let places = old.keys().chain(new.keys()).filter(|place| differs(*place));
     places.map(|(address, ..)| address.as_str().into()).collect()
 }
@@ -124,6 +143,8 @@ fn instances(before: Option<&EndpointSet>, after: &EndpointSet, all: bool) -> BT
 #[derive(Debug, Default)]
 struct Host {
     endpoints: Vec<Endpoint>,
+    /// Addresses of endpoints of `ServiceEntries` that model it otherwise than before.
+    remodelled: Vec<ArcStr>,
     headless: Option<Headless>,
     /// Whether its clusters hold its endpoints.
     in_clusters: bool,
