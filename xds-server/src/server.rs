@@ -127,13 +127,12 @@ impl Server {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let identities = Identities::new(&config.identity, SystemTime::now())?;
-        let concurrency = config.debounce.concurrency();
         let (asks, asked) = mpsc::channel(WAITING);
         if let Some(recorder) = &config.transcript {
             recorder.begin(config.semantics);
         }
         let observers = Observers::recording(config.transcript);
-        let hub = Hub::new(config.semantics, concurrency, identities, asks, observers, cancel.clone());
+        let hub = Hub::new(config.semantics, &config.debounce, identities, asks, observers, cancel.clone());
         let hub = Arc::new(hub);
         let (changes, incoming) = mpsc::channel(WAITING);
         let (mut mesh, mut tasks, mut problems) = (Mesh::new(), JoinSet::new(), Vec::new());

@@ -23,6 +23,7 @@ use tonic::{Code, Status, Streaming};
 use xdslab_mesh::object::{Reading, read};
 use xdslab_mesh::{Change, ChangeSet};
 use xdslab_server::observe::Happening;
+use xdslab_server::push::DebounceOptions;
 use xdslab_server::{Config, RunError, Server};
 
 const CDS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
@@ -273,6 +274,20 @@ async fn a_client_without_a_good_node_is_told_so() {
     let mut client = sotw(&server).await;
     client.say(DiscoveryRequest { node: node("p"), ..Default::default() }).await;
     assert_eq!(client.hear().await.expect_err("no type").code(), Code::InvalidArgument);
+    server.shutdown().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn streams_above_the_limit_are_refused() {
+    let debounce = DebounceOptions { admission: Duration::from_secs(3_600), ..DebounceOptions::default() };
+    let server = server_of(Config { debounce, ..Config::default() }).await;
+    synced(&server).await;
+    let mut first = sotw(&server).await;
+    first.say(DiscoveryRequest { node: node("p"), type_url: CDS.into(), ..Default::default() }).await;
+    first.hear().await.expect("the first may come in");
+    let status = sotw(&server).await.hear().await.expect_err("the second would wait for an hour");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().starts_with("request rate limit exceeded"), "{}", status.message());
     server.shutdown().await.expect("it ends");
 }
 

@@ -34,7 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a mesh to proxies, and watch its files
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// What a proxy would be sent, without a server
     Config(config::ConfigArgs),
     /// What a proxy sees, and why
@@ -67,7 +67,7 @@ pub fn run(cli: Cli) -> ExitCode {
             .enable_all()
             .build()
             .map_err(anyhow::Error::from)
-            .and_then(|runtime| runtime.block_on(serve::run(args))),
+            .and_then(|runtime| runtime.block_on(serve::run(*args))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

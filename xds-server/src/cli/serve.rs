@@ -68,6 +68,9 @@ pub struct ServeArgs {
     /// How many connections are pushed to at once; 0: by the number of processors
     #[arg(long, env = "PILOT_PUSH_THROTTLE", default_value_t = 0)]
     push_throttle: usize,
+    /// How many new streams are taken a second, one at a time; the others wait for a second at most. 0: no limit
+    #[arg(long, env = "PILOT_MAX_REQUESTS_PER_SECOND", default_value = "0", value_parser = interval, value_name = "RATE")]
+    max_requests_per_second: Duration,
     /// Tell all that is said on every stream, and the rule behind it: on the standard output, or to a file, as lines of
     /// JSON, or as a page with a sequence diagram (.html)
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
@@ -92,6 +95,7 @@ pub async fn run(args: ServeArgs) -> Result<()> {
             max: args.debounce_max,
             endpoints: args.eds_debounce,
             throttle: args.push_throttle,
+            admission: args.max_requests_per_second,
         },
         adapter: args.conformance_adapter,
         semantics: match (args.semantics, args.conformance_adapter) {
@@ -147,8 +151,34 @@ fn report(server: &Server, http: SocketAddr) {
     tracing::info!("serving {} services: xDS on {grpc}, HTTP on {http}{left_out}", server.services());
 }
 
+/// Reads a rate a second as the time between two; zero for 0.
+fn interval(text: &str) -> Result<Duration, String> {
+    let rate: f64 = text.parse().unwrap_or(f64::NAN);
+    let wrong = || format!("{text:?} is no number a second such as 25 or 0.5");
+    match rate {
+        0.0 => Ok(Duration::ZERO),
+        _ if rate > 0.0 => Duration::try_from_secs_f64(rate.recip()).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
+
 /// Reads `100ms`, `10s`, `1m30s`.
 pub(super) fn go_duration(text: &str) -> Result<Duration, String> {
     let nanos = GoDuration::parse(text).and_then(|d| u64::try_from(d.as_nanos()).ok());
     nanos.map(Duration::from_nanos).ok_or_else(|| format!("{text:?} is no duration such as 100ms or 10s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_read_as_the_time_between_two() {
+        for (text, millis) in [("0", 0), ("25", 40), ("0.5", 2_000)] {
+            assert_eq!(interval(text), Ok(Duration::from_millis(millis)));
+        }
+        for wrong in ["", "x", "-1", "nan", "1e-300"] {
+            assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -13,11 +13,20 @@ pub struct DebounceOptions {
     pub endpoints: bool,
     /// How many connections are pushed to at once (`PILOT_PUSH_THROTTLE`); 0: by the number of processors.
     pub throttle: usize,
+    /// Between two new streams, the inverse of `PILOT_MAX_REQUESTS_PER_SECOND`; zero: no limit. One that would have to wait
+    /// for longer than a second is refused (`ResourceExhausted`).
+    pub admission: Duration,
 }
 
 impl Default for DebounceOptions {
     fn default() -> Self {
-        Self { after: Duration::from_millis(100), max: Duration::from_secs(10), endpoints: true, throttle: 0 }
+        Self {
+            after: Duration::from_millis(100),
+            max: Duration::from_secs(10),
+            endpoints: true,
+            throttle: 0,
+            admission: Duration::ZERO,
+        }
     }
 }
 

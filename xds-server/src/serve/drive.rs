@@ -64,6 +64,7 @@ async fn serve<W: Wire>(
     requests: &mut Requests<W>,
     out: &Out,
 ) -> Result<(), Status> {
+    hub.admission.admit().await?;
     let Some(mut first) = requests.message().await? else { return Ok(()) };
     let node = first.take_node().filter(|node| !node.id.is_empty());
     let node = node.ok_or_else(|| Status::invalid_argument("missing node information"))?;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use xdslab_mesh::Snapshot;
 use xdslab_protocol::{NameSet, ResourceType, Semantics};
 
+use super::admission::Admission;
 use super::ask::Ask;
 use super::client::{Client, Seen};
 use super::encode::Encoder;
@@ -21,7 +22,7 @@ use super::status::{ConnectionStatus, TypeStatus};
 use crate::generate::Generator;
 use crate::identity::{Account, Identities};
 use crate::observe::{Event, Happening, Observers, PushStatus};
-use crate::push::{PushRequest, Slot};
+use crate::push::{DebounceOptions, PushRequest, Slot};
 
 /// The mesh as it was last pushed.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct Hub {
     pub(super) streams: TaskTracker,
     /// How many connections are pushed to at once.
     pub(super) throttle: Arc<Semaphore>,
+    /// How many streams come in a second.
+    pub(super) admission: Admission,
     connections: Mutex<BTreeMap<u64, Connection>>,
     counter: AtomicU64,
     /// Streams of secrets so far.
@@ -80,7 +83,7 @@ impl Hub {
     /// A hub without mesh and connections.
     pub fn new(
         semantics: Semantics,
-        concurrency: usize,
+        options: &DebounceOptions,
         identities: Identities,
         asks: mpsc::Sender<Ask>,
         observers: Observers,
@@ -97,7 +100,8 @@ impl Hub {
             observers,
             cancel,
             streams: TaskTracker::new(),
-            throttle: Arc::new(Semaphore::new(concurrency)),
+            throttle: Arc::new(Semaphore::new(options.concurrency())),
+            admission: Admission::every(options.admission),
             connections: Mutex::default(),
             counter: AtomicU64::new(0),
             secret_streams: AtomicU64::new(0),

@@ -1,6 +1,7 @@
 //! gRPC and HTTP.
 
 mod adapter;
+mod admission;
 mod ask;
 mod client;
 mod conversation;
