@@ -138,13 +138,14 @@ pub(crate) fn selected_entries(service: &k8s::Service, workloads: &WorkloadEntri
     all
 }
 
-/// The port of a `WorkloadEntry` behind a Service's port: its own by name, else the numeric target port.
+/// The port of a `WorkloadEntry` behind a Service's port: its own by the name of the target port, or its own by the
+/// port's name, else the numeric target port.
 pub(crate) fn entry_port(entry: &WorkloadEntry, port: &k8s::ServicePort) -> Option<u32> {
-    entry.ports.get(&port.name).copied().or(match &port.target_port {
-        Some(PortRef::Number(n)) if *n != 0 => Some(*n),
-        Some(PortRef::Name(_)) => None,
-        _ => Some(port.port),
-    })
+    match &port.target_port {
+        Some(PortRef::Name(name)) => entry.ports.get(name.as_str()).copied(),
+        Some(PortRef::Number(n)) if *n != 0 => Some(entry.ports.get(&port.name).copied().unwrap_or(*n)),
+        _ => Some(entry.ports.get(&port.name).copied().unwrap_or(port.port)),
+    }
 }
 
 /// What the endpoints of one workload share.

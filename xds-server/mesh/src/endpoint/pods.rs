@@ -114,16 +114,70 @@ fn locality(meta: &Meta, node: Option<&Node>) -> Locality {
     }
 }
 
-/// The name of what made a Pod: its Deployment, other owner, or itself.
+/// What a Pod is part of: as its label says, else what made it where its name was generated, else itself
+/// (istiod: `pkg/kube/util.go`, `GetWorkloadMetaFromPod`).
 fn workload_name(meta: &Meta) -> ArcStr {
-    let owner = meta.owner_references.iter().find(|o| o.controller).or(meta.owner_references.first());
+    if let Some(named) = meta.labels.get("service.istio.io/workload-name") {
+        return named.clone();
+    }
+    let owner =
+        meta.owner_references.iter().find(|o| o.controller).filter(|_| !meta.generate_name.is_empty());
     let Some(owner) = owner else { return meta.name.clone() };
-    let hash = meta.labels.get("pod-template-hash");
-    match (owner.kind.as_str(), hash) {
-        ("ReplicaSet", Some(hash)) if owner.name.ends_with(hash.as_str()) => {
-            owner.name[..owner.name.len() - hash.len()].trim_end_matches('-').into()
+    let made = match owner.kind.as_str() {
+        "ReplicaSet" => without_hash(&owner.name, &meta.labels),
+        "ReplicationController" => {
+            meta.labels.get("deploymentconfig").filter(|name| !name.is_empty()).cloned()
         }
-        ("ReplicaSet", _) => owner.name.rsplit_once('-').map_or(owner.name.clone(), |(name, _)| name.into()),
-        _ => owner.name.clone(),
+        "Job" => without_time(&owner.name),
+        _ => None,
+    };
+    made.unwrap_or_else(|| owner.name.clone())
+}
+
+/// The Deployment or Rollout of a `ReplicaSet`, whose name is theirs, a dash, and a hash that its Pods have as a label.
+fn without_hash(replica_set: &str, labels: &Labels) -> Option<ArcStr> {
+    let hashes =
+        ["pod-template-hash", "rollouts-pod-template-hash"].into_iter().filter_map(|k| labels.get(k));
+    let hash = hashes.filter(|hash| !hash.is_empty()).find(|hash| replica_set.ends_with(hash.as_str()))?;
+    replica_set.strip_suffix(hash.as_str())?.strip_suffix('-').map(ArcStr::from)
+}
+
+/// The `CronJob` of a Job, whose name is its, a dash, and the time in eight to ten digits.
+fn without_time(job: &str) -> Option<ArcStr> {
+    let (name, time) = job.rsplit_once('-')?;
+    let is_time = (8..=10).contains(&time.len()) && time.bytes().all(|b| b.is_ascii_digit());
+    (is_time && !name.is_empty()).then(|| name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pods_are_part_of_what_made_them() {
+        let owned = |kind: &str, owner: &str, label: (&str, &str)| {
+            let owner = json!({"kind": kind, "name": owner, "controller": true});
+            json!({"name": "a-1-x", "generateName": "a-1-", "labels": {label.0: label.1}, "ownerReferences": [owner]})
+        };
+        let none = ("app", "a");
+        let mut not_generated = owned("ReplicaSet", "a-1", ("pod-template-hash", "1"));
+        not_generated["generateName"] = json!("");
+        for (meta, wanted) in [
+            (owned("ReplicaSet", "a-1", ("pod-template-hash", "1")), "a"),
+            (owned("ReplicaSet", "a-1", ("rollouts-pod-template-hash", "1")), "a"),
+            (owned("ReplicaSet", "a-1", none), "a-1"),
+            (owned("ReplicaSet", "a1", ("pod-template-hash", "1")), "a1"),
+            (owned("ReplicationController", "a-1", ("deploymentconfig", "a")), "a"),
+            (owned("Job", "a-29000000", none), "a"),
+            (owned("Job", "a-1", none), "a-1"),
+            (owned("StatefulSet", "a-1", none), "a-1"),
+            (owned("Job", "a-1", ("service.istio.io/workload-name", "b")), "b"),
+            (not_generated, "a-1-x"),
+        ] {
+            let meta: Meta = serde_json::from_value(meta).expect("metadata");
+            assert_eq!(workload_name(&meta), wanted);
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arcstr::{ArcStr, format};
+use arcstr::ArcStr;
 
 use super::{Address, CLUSTER, Endpoint, Health, PodEntry, Pods, TlsMode};
 use crate::object::kubernetes::{EndpointSlice, SliceConditions, SliceEndpoint};
@@ -105,7 +105,7 @@ impl Slices {
 
 enum Workload<'a> {
     Pod(&'a PodEntry),
-    Unknown { namespace: ArcStr },
+    Unknown,
 }
 
 impl<'a> Workload<'a> {
@@ -116,10 +116,7 @@ impl<'a> Workload<'a> {
                 let namespace = if target.namespace.is_empty() { namespace } else { &target.namespace };
                 pods.get(namespace, &target.name).map(|entry| Self::Pod(entry))
             }
-            _ => Some(match pods.of_address(namespace, address) {
-                Some(entry) => Self::Pod(entry),
-                None => Self::Unknown { namespace: namespace.clone() },
-            }),
+            _ => Some(pods.of_address(namespace, address).map_or(Self::Unknown, |entry| Self::Pod(entry))),
         }
     }
 
@@ -150,10 +147,9 @@ impl<'a> Workload<'a> {
                 workload: entry.workload.clone(),
                 ..unknown
             },
-            Self::Unknown { namespace } => Endpoint {
+            Self::Unknown => Endpoint {
                 labels: Arc::new(Labels::from([("topology.istio.io/cluster".into(), CLUSTER.into())])),
-                namespace: namespace.clone(),
-                workload: format!(";{namespace};;;{CLUSTER}"),
+                workload: arcstr::literal!(";;;;Kubernetes"),
                 ..unknown
             },
         }
