@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use xdslab_mesh::object::istio::{ConnectionPool, InboundTrafficPolicyMode, RetryBudget, TrafficPolicy};
+use xdslab_mesh::object::istio::{
+    ConnectionPool, InboundTrafficPolicyMode, RetryBudget, SidecarPort, TrafficPolicy,
+};
 use xdslab_mesh::service::{Protocol, Service};
 use xdslab_mesh::{IpMode, ServiceTarget};
 use xdslab_proto::cluster::Cluster;
@@ -16,7 +18,8 @@ use super::metadata::Notes;
 use super::outbound::encode;
 use super::policy::Policy;
 use super::protocol::Options;
-use super::special::{default_pool, source_address, stat_name};
+use super::special::{default_pool, source_address};
+use super::stats::Subject;
 use super::wire::{address, pipe, socket_address};
 use super::{name, pool, stats};
 use crate::generate::inbound_port::{self, InboundPort};
@@ -40,6 +43,8 @@ fn of_port(view: &View, port: &InboundPort<'_>) -> Option<Resource> {
             Some(At { address: address(socket_address(loopback(view), port.number)), is_loopback: true })
         }
         None | Some("") => None,
+        // A port without a host: connections keep their destination, port and all.
+        Some(endpoint) if endpoint.starts_with(':') => None,
         Some(endpoint) => Some(At::parse(view, endpoint)?),
     };
     let primary = port.targets.first().copied();
@@ -48,6 +53,7 @@ fn of_port(view: &View, port: &InboundPort<'_>) -> Option<Resource> {
         view,
         port: port.number,
         protocol: port.protocol,
+        ingress: port.ingress.and_then(|listener| listener.port.as_ref()),
         primary,
         named: port.targets.iter().copied().filter(same).collect(),
         at,
@@ -73,7 +79,7 @@ impl At {
         let own = |v6: bool| view.proxy.addresses.iter().find(|a| a.is_ipv6() == v6).map(IpAddr::to_string);
         let only_v4 = view.proxy.ip_mode() == IpMode::V4;
         let (host, is_loopback) = match host.trim_matches(['[', ']']) {
-            "127.0.0.1" | "" => (loopback(view).to_owned(), true),
+            "127.0.0.1" => (loopback(view).to_owned(), true),
             "::1" => (if only_v4 { "127.0.0.1" } else { "::1" }.to_owned(), true),
             "0.0.0.0" => (own(false).unwrap_or_else(|| "127.0.0.1".to_owned()), false),
             "::" => (own(true).unwrap_or_else(|| "::1".to_owned()), false),
@@ -92,6 +98,8 @@ struct Inbound<'a> {
     view: &'a View,
     port: u32,
     protocol: Protocol,
+    /// The port of the ingress listener, which stands for the service's.
+    ingress: Option<&'a SidecarPort>,
     /// The service that gives metadata and policy; none for a port that no service leads to.
     primary: Option<&'a ServiceTarget>,
     /// Services noted on the cluster.
@@ -148,19 +156,25 @@ impl Inbound<'_> {
     where
         Self: 'p,
     {
-        let port = self.primary.map_or(0, |p| p.port.number);
+        let port = self.ingress.map(|p| p.number).or(self.primary.map(|p| p.port.number)).unwrap_or(0);
         let laid = Policy::default().overlaid(policy, port);
         (laid.connection_pool, laid.retry_budget)
     }
 
     fn stat_name(&self, name: &str) -> String {
         let pattern = &self.view.snapshot.mesh_config().inbound_cluster_stat_name;
-        match self.primary {
-            Some(ServiceTarget { service, port, .. }) => {
-                stats::inbound(pattern, service, port, self.port, name)
-            }
-            None => stat_name(name),
-        }
+        // Where no service leads to an ingress listener, its Sidecar stands for one.
+        let sidecar = self.view.scope.sidecar().map(|s| format!("{}.{}", s.meta.name, s.meta.namespace));
+        let named = self.ingress.map(|port| (port.number, port.name.as_str()));
+        let subject = if let Some(ServiceTarget { service, port, .. }) = self.primary {
+            let (number, port_name) = named.unwrap_or((port.number, &port.name));
+            Subject::of(service, number, port_name, "")
+        } else {
+            let (port, port_name) = named.unwrap_or_default();
+            let host = sidecar.as_deref().unwrap_or_default();
+            Subject { host, kubernetes: None, port, port_name, subset: "", target_port: None }
+        };
+        stats::alt_name(pattern, &Subject { target_port: Some(self.port), ..subject }, name)
     }
 }
 

@@ -127,7 +127,7 @@ impl<'a> Outbound<'a> {
         let mut options = self.options(port, policy);
         // What is found by its SNI is TLS already, from end to end.
         if found == Found::ByRoute {
-            self.secure(&mut cluster, &mut options, port, subset_name, policy, discovery);
+            self.secure(&mut cluster, &mut options, port, subset, policy, discovery);
         }
         options.put(&mut cluster);
         Some(encode(name, &cluster, &tail))
@@ -245,7 +245,7 @@ impl<'a> Outbound<'a> {
         cluster: &mut Cluster,
         options: &mut Options,
         port: &Port,
-        subset: &str,
+        subset: Option<&Subset>,
         policy: Policy<'_>,
         discovery: Option<DiscoveryType>,
     ) {
@@ -253,12 +253,12 @@ impl<'a> Outbound<'a> {
         let upstream = Upstream {
             service: self.service,
             port: port.number,
-            subset,
+            subset: subset.map_or("", |s| s.name.as_str()),
             mesh,
             settings: policy.tls,
             fetches_credentials: self.is_router()
                 || self.rule.is_some_and(|r| r.spec.workload_selector.is_some()),
-            detects: mesh.enable_auto_mtls && self.takes_mutual_tls(port, policy),
+            detects: mesh.enable_auto_mtls && self.takes_mutual_tls(port, subset),
             original_destination: discovery == Some(DiscoveryType::OriginalDst),
             dynamic: discovery.is_none(),
             identities: &self.identities,
@@ -342,12 +342,19 @@ impl<'a> Outbound<'a> {
     }
 
     /// Whether endpoints that offer Istio's mutual TLS get it (istiod: `BestEffortInferServiceMTLSMode`).
-    fn takes_mutual_tls(&self, port: &Port, policy: Policy<'_>) -> bool {
+    ///
+    /// Where connections keep their destination, it must be true of all endpoints of the port. Of a subset only what its
+    /// own policy says of that counts, of a service only what the rule says for all ports.
+    fn takes_mutual_tls(&self, port: &Port, subset: Option<&Subset>) -> bool {
         if self.service.mesh_external {
             return false;
         }
-        let passes = self.service.resolution == Resolution::Passthrough
-            || balance::passes_through(policy.load_balancer);
+        let policy = match subset {
+            Some(subset) => subset.traffic_policy.as_ref(),
+            None => self.rule.and_then(|rule| rule.spec.traffic_policy.as_ref()),
+        };
+        let balancer = policy.and_then(|policy| policy.load_balancer.as_ref());
+        let passes = self.service.resolution == Resolution::Passthrough || balance::passes_through(balancer);
         if passes {
             let mut of_port =
                 self.endpoints.endpoints.iter().filter(|e| e.service_port_name == port.name).peekable();

@@ -69,8 +69,6 @@ fn unknown_destination(mesh: &MeshConfig, preserve_case: bool) -> Cluster {
         ..Default::default()
     };
     pool::apply(&mut cluster, mesh, default_pool(mesh), None);
-    cluster.connect_timeout = duration(mesh.connect_timeout);
-    cluster.upstream_connection_options = pool::keep_alive(mesh.tcp_keepalive, None);
     Options::pass_through(preserve_case).put(&mut cluster);
     cluster
 }

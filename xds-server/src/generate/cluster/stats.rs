@@ -9,13 +9,8 @@ pub fn outbound(pattern: &str, service: &Service, port: &Port, subset: &str, nam
     alt_name(pattern, &Subject::of(service, port.number, &port.name, subset), name)
 }
 
-/// `alt_stat_name` of an inbound cluster.
-pub fn inbound(pattern: &str, service: &Service, port: &Port, target_port: u32, name: &str) -> String {
-    let subject = Subject::of(service, port.number, &port.name, "");
-    alt_name(pattern, &Subject { target_port: Some(target_port), ..subject }, name)
-}
-
-fn alt_name(pattern: &str, subject: &Subject<'_>, name: &str) -> String {
+/// `alt_stat_name` of a cluster: its name, or the pattern filled in.
+pub fn alt_name(pattern: &str, subject: &Subject<'_>, name: &str) -> String {
     subject.filled(pattern).map_or_else(|| stat_name(name), |n| stat_name(&n))
 }
 
