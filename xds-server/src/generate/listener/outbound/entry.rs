@@ -66,10 +66,8 @@ pub(super) enum Verdict {
     Own,
     /// Its chains are added to the listener that is there, those that match something new.
     Add,
-    /// Its HTTP chain goes behind the chains that are there.
-    AddHttp,
-    /// Its chains go before the HTTP chain that is there.
-    AddBeforeHttp,
+    /// The same, and from then on it is found out by looking what is spoken there.
+    Mix,
     /// Nothing.
     Ignored,
 }
@@ -87,13 +85,16 @@ impl Entries {
         if there.locked {
             return Verdict::Ignored;
         }
+        // A proxy that is asked for has the port for itself.
+        if protocol == Protocol::HttpProxy {
+            return Verdict::Own;
+        }
         let verdict = match (Speech::of(there.protocol), speech) {
-            (Some(Speech::Tcp), Speech::Tcp | Speech::Auto) | (Some(Speech::Auto), Speech::Tcp) => {
-                Verdict::Add
+            (Some(Speech::Tcp | Speech::Auto), Speech::Tcp) => Verdict::Add,
+            (Some(Speech::Tcp), Speech::Http | Speech::Auto) | (Some(Speech::Http), Speech::Tcp) => {
+                Verdict::Mix
             }
-            (Some(Speech::Tcp), Speech::Http) => Verdict::AddHttp,
-            (Some(Speech::Http), Speech::Tcp) => Verdict::AddBeforeHttp,
-            (Some(Speech::Http), Speech::Auto) => return Verdict::Own,
+            (Some(Speech::Http), Speech::Auto) => Verdict::Own,
             _ => return Verdict::Ignored,
         };
         // Protocols in which the server speaks first cannot be told from others by looking.
@@ -118,23 +119,18 @@ impl Entries {
         match verdict {
             Verdict::Ignored => {}
             Verdict::Own => *there = entry,
-            Verdict::Add => {
+            Verdict::Add | Verdict::Mix => {
                 let (accepted, rejected) = (there.protocol, entry.protocol);
-                if there.add(entry) {
+                let left_out = there.add(entry);
+                if verdict == Verdict::Mix {
+                    there.protocol = Protocol::Unsupported;
+                }
+                if left_out {
                     let name = there.bind.name(there.port);
                     let [accepted, rejected] = [accepted, rejected].map(word);
                     let message = format!("Listener={name} Accepted={accepted} Rejected={rejected} ({host})");
                     self.conflicts.push(Conflict { kind: ConflictKind::OutboundTcpListener, name, message });
                 }
-            }
-            Verdict::AddHttp => {
-                there.chains.extend(entry.chains.into_iter().map(of_plaintext));
-                there.unsettle();
-            }
-            Verdict::AddBeforeHttp => {
-                let http = std::mem::replace(&mut there.chains, entry.chains);
-                there.chains.extend(http.into_iter().map(of_plaintext));
-                there.unsettle();
             }
         }
     }
@@ -156,20 +152,10 @@ fn word(protocol: Protocol) -> &'static str {
     }
 }
 
-/// An HTTP chain beside others takes only what is HTTP.
-fn of_plaintext(chain: Chain) -> Chain {
-    Chain { plaintext_http: true, ..chain }
-}
-
 impl Entry {
     /// A listener with these chains.
     pub fn new(bind: Bind, port: u32, bind_to_port: bool, protocol: Protocol, chains: Vec<Chain>) -> Self {
         Self { bind, port, bind_to_port, protocol, chains, taken: HashSet::new(), locked: false }
-    }
-
-    fn unsettle(&mut self) {
-        self.protocol = Protocol::Unsupported;
-        self.taken.clear();
     }
 
     /// Of two chains that match the same the first stays. Says whether one was left out.
@@ -184,9 +170,6 @@ impl Entry {
             } else {
                 left_out = true;
             }
-        }
-        if other.protocol.is_sniffed() {
-            self.protocol = Protocol::Unsupported;
         }
         left_out
     }
@@ -250,18 +233,22 @@ mod tests {
 
     #[test]
     fn collisions() {
-        use Protocol::{Grpc, Http, Mongo, MySql, Redis, Tcp, Tls, Unsupported};
-        use Verdict::{Add, AddBeforeHttp, AddHttp, Ignored, Own};
+        use Protocol::{Grpc, Http, HttpProxy, Mongo, MySql, Redis, Tcp, Tls, Unsupported};
+        use Verdict::{Add, Ignored, Mix, Own};
         for (there, new, want) in [
             (Http, Grpc, Ignored),
-            (Http, Tcp, AddBeforeHttp),
+            (Http, Tcp, Mix),
             (Http, Unsupported, Own),
+            (Http, HttpProxy, Own),
+            (HttpProxy, Tcp, Mix),
+            (Mongo, HttpProxy, Own),
             (Unsupported, Http, Ignored),
+            (Unsupported, HttpProxy, Own),
             (Unsupported, Tls, Add),
             (Unsupported, Unsupported, Ignored),
-            (Tcp, Http, AddHttp),
+            (Tcp, Http, Mix),
             (Tcp, Redis, Add),
-            (Tcp, Unsupported, Add),
+            (Tcp, Unsupported, Mix),
             (Mongo, Mongo, Add),
             (Mongo, Tcp, Ignored),
             (Tcp, MySql, Ignored),
@@ -293,13 +280,15 @@ mod tests {
     }
 
     #[test]
-    fn http_stands_behind_tcp() {
-        let mut entries = entries(Protocol::Http);
-        let tls = Chain { server_names: vec!["a.b".into()], ..Chain::default() };
-        let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tls, vec![tls]);
-        entries.enter(Verdict::AddBeforeHttp, entry, &literal!("second"));
-        let there = &entries.all[0];
-        assert_eq!(there.chains.iter().map(|c| c.plaintext_http).collect::<Vec<_>>(), [false, true]);
-        assert_eq!(there.protocol, Protocol::Unsupported);
+    fn http_and_tcp_stand_side_by_side_where_they_match_something_else() {
+        for (chain, expected) in
+            [(Chain { server_names: vec!["a.b".into()], ..Chain::default() }, 2), (Chain::default(), 1)]
+        {
+            let mut entries = entries(Protocol::Http);
+            let entry = Entry::new(Bind::to("10.0.0.1"), 80, false, Protocol::Tls, vec![chain]);
+            entries.enter(Verdict::Mix, entry, &literal!("second"));
+            assert_eq!(entries.all[0].chains.len(), expected);
+            assert_eq!(entries.all[0].protocol, Protocol::Unsupported);
+        }
     }
 }

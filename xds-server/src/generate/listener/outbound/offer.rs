@@ -189,7 +189,9 @@ impl<'a> Offer<'a> {
     fn server_names(&self, bind: &Bind, subnets: &[ArcStr]) -> Vec<ArcStr> {
         let address = vip::of(&self.filters.view().proxy, self.service);
         let everywhere = bind.primary == address::wildcard(self.mode) && address == vip::UNSPECIFIED;
-        if subnets.is_empty() && !everywhere && !self.is_dynamic() {
+        // A range of addresses tells nothing where the listener has an address of its own.
+        let is_range = address.contains('/');
+        if subnets.is_empty() && !is_range && !everywhere && !self.is_dynamic() {
             return Vec::new();
         }
         let domain = &self.filters.view().proxy.dns_domain;

@@ -168,7 +168,8 @@ fn without_redirection_all_bind_on_loopback() {
     let got = outbound(&objects, json!({"INTERCEPTION_MODE": "NONE", "INSTANCE_IPS": "10.0.0.1,fd00::1"}));
     let of = |name: &str, port: u32| format!("outbound|{port}||{name}.front.svc.cluster.local");
     let want = [
-        format!("127.0.0.1_80+ bound: http -> routes 80 | -> {}", of("b", 80)),
+        // One port of one address: what matches the same as the first is left out.
+        "127.0.0.1_80+ bound: -> routes 80".to_owned(),
         format!(
             "127.0.0.1_9000+ bound: http raw -> routes b.front.svc.cluster.local:9000 | -> {}",
             of("a", 9000)
