@@ -123,6 +123,7 @@ impl Server {
     ///
     /// # Errors
     /// When a file that was named does not exist, the certificate authority cannot be used, or an address is taken.
+    #[allow(clippy::unused_async)] // it spawns: callers must be in a runtime
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
@@ -136,16 +137,16 @@ impl Server {
         let hub = Arc::new(hub);
         let (changes, incoming) = mpsc::channel(WAITING);
         let (mut mesh, mut tasks, mut problems) = (Mesh::new(), JoinSet::new(), Vec::new());
-        let (grpc, grpc_addr) = listen(config.grpc).await?;
+        let (grpc, grpc_addr) = listen(config.grpc)?;
         let mut http_addr = None;
         if let Some(address) = config.http {
-            let (listener, address) = listen(address).await?;
+            let (listener, address) = listen(address)?;
             http_addr = Some(address);
             tasks.spawn(serve_http(listener, hub.clone(), cancel.clone()));
         }
         let (mut services, mut adapter_addr) = (routes(&hub), None);
         if let Some(address) = config.adapter {
-            let (listener, address) = listen(address).await?;
+            let (listener, address) = listen(address)?;
             let states = Arc::new(States::new(config.debounce.after));
             services = stated(&hub, &states);
             adapter_addr = Some(address);
