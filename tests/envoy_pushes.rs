@@ -12,7 +12,7 @@ use xdslab_protocol::ResourceType;
 use xdslab_server::push::DebounceOptions;
 use xdslab_server::{Config, Server};
 use xdslab_sim::envoy::{Api, Binary, DumpSection, Envoy, Watchdog};
-use xdslab_sim::wire::{Delta, Kind};
+use xdslab_sim::wire::{Delta, Kind, Sotw};
 use xdslab_tests::plain::{Client, Names};
 use xdslab_tests::real::{Started, binaries, bootstrap, runtime, start};
 use xdslab_tests::{ProxyCase, changes, sorted};
@@ -61,6 +61,7 @@ async fn follow(mesh: &Path, binary: &Binary, api: Api) -> Result<()> {
 struct Pair {
     envoy: Envoy,
     plain: Client,
+    api: Api,
     /// What the plain client holds.
     held: BTreeMap<Kind, Names>,
     _folder: TempDir,
@@ -75,8 +76,13 @@ impl Pair {
         if let Some(error) = late {
             bail!(error);
         }
-        let plain = Client::start::<Delta>(server.discovery(), xdslab_tests::wire_node(&proxy.node()));
-        Ok(Self { envoy, plain, held: BTreeMap::new(), _folder: folder, _watchdog: watchdog })
+        let (routes, node) = (server.discovery(), xdslab_tests::wire_node(&proxy.node()));
+        // Of the same variant: istiod, and so the server, leaves clusters in delta that it takes away in SotW.
+        let plain = match api {
+            Api::Delta => Client::start::<Delta>(routes, node),
+            Api::Sotw => Client::start::<Sotw>(routes, node),
+        };
+        Ok(Self { envoy, plain, api, held: BTreeMap::new(), _folder: folder, _watchdog: watchdog })
     }
 
     /// Waits until both hold the same and the server has nothing left to say.
@@ -89,6 +95,9 @@ impl Pair {
             }
             for heard in self.plain.drain().map_err(|error| anyhow!(error))? {
                 let held = self.held.entry(heard.kind).or_default();
+                if self.api == Api::Sotw && matches!(heard.kind, Kind::Cluster | Kind::Listener) {
+                    held.clear();
+                }
                 held.extend(heard.names);
                 held.retain(|name| !heard.removed.contains(name));
             }
