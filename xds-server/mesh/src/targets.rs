@@ -111,7 +111,7 @@ impl TargetIndex {
         for (entry, services) in self.external.iter().filter(|(entry, _)| sees(&entry.meta.namespace)) {
             for service in services {
                 let endpoints = external_endpoints(entry, &service.hostname, entries, pods);
-                targets.extend(external_targets(service, &endpoints, &address));
+                targets.extend(external_targets(service, &endpoints, proxy));
             }
         }
         let key = |t: &ServiceTarget| (t.service.created, t.service.hostname.clone());
@@ -130,8 +130,11 @@ fn listed_targets(service: &Arc<Service>, set: &EndpointSet, address: &str) -> V
     mine.filter_map(target).collect()
 }
 
-fn external_targets(service: &Arc<Service>, endpoints: &[Endpoint], address: &str) -> Vec<ServiceTarget> {
-    let mine = endpoints.iter().filter(|e| e.address.as_str() == address);
+/// One service's targets at all of the proxy's addresses, one address after the other.
+fn external_targets(service: &Arc<Service>, endpoints: &[Endpoint], proxy: &Proxy) -> Vec<ServiceTarget> {
+    let addresses = proxy.addresses.iter().map(ToString::to_string);
+    let at = |address: String| endpoints.iter().filter(move |e| e.address.as_str() == address);
+    let mine = addresses.flat_map(at);
     let target = |e: &Endpoint| {
         let port = service.port(e.service_port)?.clone();
         Some(ServiceTarget { service: service.clone(), port, target_port: e.port })
